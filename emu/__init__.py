@@ -1,0 +1,1 @@
+"""The main loop process: options, machine, devices, console. See README.md in this directory."""

@@ -1,0 +1,90 @@
+"""A character device and its front end: the two sides of a byte stream with back-pressure.
+
+    guest device (Frontend)  <->  Chardev  <->  terminal, file, socket
+
+Rules
+- nothing blocks: `write` takes what it can; who was refused asks for `watch_writable` and is called once;
+- input is read only as far as the front end `can_receive`; it says so again by `accept_input`;
+- output is gathered during a turn of the main loop and written at its end: 98 % of a boot's MMIO is a
+  character for the console, a system call for each would cost more than the emulation of the port.
+Source: BEHAVIOUR 5.4.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from emu.errors import UserError
+
+
+class Frontend(Protocol):
+    """The device's side."""
+
+    def can_receive(self) -> int:
+        """Bytes it takes now."""
+        ...
+
+    def receive(self, data: bytes) -> None:
+        """At most that many bytes."""
+        ...
+
+    def receive_break(self) -> None:
+        """A break."""
+        ...
+
+    def backend_writable(self) -> None:
+        """The answer to `watch_writable`."""
+        ...
+
+
+class NoFrontend:
+    """Nobody listens: input waits."""
+
+    def can_receive(self) -> int:
+        return 0
+
+    def receive(self, data: bytes) -> None:
+        return
+
+    def receive_break(self) -> None:
+        return
+
+    def backend_writable(self) -> None:
+        return
+
+
+class Chardev:
+    """A character device that leads nowhere (`null`), and the base of the others.
+
+    label: its id. filename: what query-chardev shows.
+    """
+
+    filename = "null"
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.frontend: Frontend = NoFrontend()
+
+    def attach(self, frontend: Frontend) -> None:
+        """Connect the device. Errors: UserError if another one is."""
+        if not isinstance(self.frontend, NoFrontend):
+            raise UserError(f"chardev '{self.label}' is already in use")
+        self.frontend = frontend
+        self.accept_input()
+
+    def write(self, data: bytes) -> int:
+        """Take bytes for the outside; how many were taken. 0: blocked."""
+        return len(data)
+
+    def watch_writable(self) -> None:
+        """Call the front end's `backend_writable` once when a write may succeed, or never will again."""
+        self.frontend.backend_writable()
+
+    def accept_input(self) -> None:
+        """The front end may take more."""
+
+    def set_break(self, on: bool) -> None:
+        """The guest drives a break; only a real line could carry it."""
+
+    def close(self) -> None:
+        """Write what is gathered, give back what was changed."""

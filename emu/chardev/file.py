@@ -1,0 +1,52 @@
+"""A file as a character device: output to it, and input from another one if that is named."""
+
+from __future__ import annotations
+
+import os
+
+from emu.chardev.base import Chardev
+from emu.chardev.stream import Stream
+from emu.errors import HostError, strerror
+from emu.loop.poll import MainLoop
+
+
+def open_file(path: str, flags: int) -> int:
+    """A descriptor. Errors: HostError with QEMU's text."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        raise HostError(f"Could not open '{path}': {strerror(error)}") from error
+
+
+class FileChardev(Chardev):
+    """Output to `path`, emptied first unless `append`."""
+
+    filename = "file"
+
+    def __init__(
+        self, label: str, loop: MainLoop, path: str, append: bool = False, input_path: str | None = None
+    ) -> None:
+        super().__init__(label)
+        in_fd = -1 if input_path is None else open_file(input_path, os.O_RDONLY)
+        # O_NONBLOCK with O_WRONLY on a fifo that nobody reads fails at once, instead of hanging
+        out = open_file(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC))
+        self._stream = Stream(
+            loop, in_fd, out, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
+            lambda: self.frontend.backend_writable(), lambda: None,
+        )  # fmt: skip
+
+    def write(self, data: bytes) -> int:
+        """To the file."""
+        return self._stream.write(data)
+
+    def watch_writable(self) -> None:
+        """As `Chardev`."""
+        self._stream.watch_writable()
+
+    def accept_input(self) -> None:
+        """As `Chardev`."""
+        self._stream.accept_input()
+
+    def close(self) -> None:
+        """Write the rest."""
+        self._stream.close()

@@ -1,0 +1,93 @@
+"""PLIC: what of it is not compiled. Lines in, tree node, reset, and the answer to accesses no hart serves.
+
+Registers and claim logic are `vcpu_worker.hart.plic`, on words of the control object; harts serve their own
+accesses. What comes here is an access to no register or of a wrong width: logged, read as 0.
+Rule: a raised line rings the sleeping harts that the compiled code names, and always by a system call.
+Source: RISC-V PLIC 1.0.0; BEHAVIOUR 4.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from emu.core.fdt import Node
+from emu.core.irq import Sink
+from emu.hw.register import Device
+from emu.hw.tree import Place
+from ipc.layout import PLIC_SOURCES
+
+MEIP, SEIP = 11, 9
+
+
+class PlicCode(Protocol):
+    """The compiled functions it needs, bound to one VM's control object."""
+
+    def plic_set_level(self, source: int, level: int) -> int:
+        """Store the level; bitmap of harts 0..63 to ring."""
+        ...
+
+    def plic_sleepers(self, source: int, first: int) -> int:
+        """Bitmap of harts first..first+63 to ring for `source`."""
+        ...
+
+    def plic_reset(self) -> None:
+        """Everything 0, lines keep their level."""
+        ...
+
+
+class Plic(Device):
+    """harts: how many; ring: wakes one of them."""
+
+    name = "plic"
+
+    def __init__(self, code: PlicCode, harts: int, ring: Callable[[int], None]) -> None:
+        super().__init__()
+        self._code = code
+        self._harts = harts
+        self._ring = ring
+
+    def input(self, source: int) -> Sink:
+        """What a device's line for `source` (1..95) is connected to."""
+        assert 0 < source < PLIC_SOURCES
+
+        def sink(level: bool) -> None:
+            self.set_level(source, level)
+
+        return sink
+
+    def set_level(self, source: int, level: bool) -> None:
+        """A line is driven."""
+        wake = self._code.plic_set_level(source, int(level))
+        first = 0
+        while True:
+            while wake:
+                lowest = wake & -wake
+                self._ring(first + lowest.bit_length() - 1)
+                wake ^= lowest
+            first += 64
+            if not level or first >= self._harts:
+                return
+            wake = self._code.plic_sleepers(source, first)
+
+    def reset(self) -> None:
+        """All words 0. The harts are stopped."""
+        self._code.plic_reset()
+
+    def read(self, off: int, size: int) -> int:
+        """No register, or not 4 bytes."""
+        self.guest_error(f"plic: read of {size} bytes at {off:#x}")
+        return 0
+
+    def write(self, off: int, size: int, value: int) -> None:
+        """No register, or not 4 bytes."""
+        self.guest_error(f"plic: write of {value:#x}, {size} bytes, at {off:#x}")
+
+    def node(self, soc: Node, place: Place, intcs: Sequence[int]) -> Node:
+        """Its device tree node. intcs: phandle of each hart's interrupt controller."""
+        made = soc.add(f"plic@{place.base:x}")
+        made.cells("phandle", place.phandle).cells("riscv,ndev", PLIC_SOURCES - 1)
+        made.u64("reg", place.base, place.size)
+        made.cells("interrupts-extended", *(c for intc in intcs for c in (intc, MEIP, intc, SEIP)))
+        made.flag("interrupt-controller").strings("compatible", "sifive,plic-1.0.0", "riscv,plic0")
+        return made.cells("#address-cells", 0).cells("#interrupt-cells", 1)

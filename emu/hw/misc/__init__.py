@@ -1,0 +1,1 @@
+"""Small devices without a family: test finisher, loader."""

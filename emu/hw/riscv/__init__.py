@@ -1,0 +1,1 @@
+"""RISC-V boards and how they boot."""

@@ -1,0 +1,191 @@
+"""Files that a machine starts from: ELF, Linux Image, gzip of either, or bytes as they are.
+
+`read_image` says where each piece of a file goes. It trusts nothing in the file: lengths are checked against
+the file and against `most` (what the machine can hold), also while unpacking.
+Source: ELF-64 object file format 1.5; Linux Documentation/arch/riscv/boot-image-header.rst; RFC 1952.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emu.errors import strerror
+
+ELF_MAGIC, GZIP_MAGIC = b"\x7fELF", b"\x1f\x8b"
+LINUX_MAGIC, LINUX_MAGIC_AT = b"RSC\x05", 0x38
+IMAGE_SIZE_AT = 0x10
+WRONG_MACHINE = "The image is from incompatible architecture"
+WRONG_ENDIAN = "The image has incorrect endianness"
+DAMAGED = "Failed to load ELF"
+# What a raw kernel never starts with: (bytes, offset, what it is)
+_FOREIGN = (
+    (b"zimg", 4, "an EFI zboot image: unpack it first"),
+    (b"\xfd7zXZ\x00", 0, "xz-compressed data"),
+    (b"\x28\xb5\x2f\xfd", 0, "zstd-compressed data"),
+    (b"BZh", 0, "bzip2-compressed data"),
+    (b"\x02\x21\x4c\x18", 0, "lz4-compressed data"),
+    (b"\x04\x22\x4d\x18", 0, "lz4-compressed data"),
+    (b"\x27\x05\x19\x56", 0, "a U-Boot legacy image"),
+    (b"\xd0\x0d\xfe\xed", 0, "a device tree or FIT image"),
+    (b"QFI\xfb", 0, "a qcow2 disk image"),
+    (b"070701", 0, "a cpio archive"),
+    (b"!<arch>\n", 0, "an archive"),
+    (b"#!", 0, "a script"),
+    (b"HdrS", 0x202, "a kernel for x86"),
+    (b"ARM\x64", LINUX_MAGIC_AT, "a kernel for arm64"),
+    (b"PK\x03\x04", 0, "a zip archive"),
+)
+
+
+class ImageError(Exception):
+    """A file cannot be loaded. Attributes: why (text for people, "" if there is nothing to say)."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Kind(enum.Enum):
+    """What a file is."""
+
+    ELF = "ELF"
+    LINUX = "Linux Image"
+    RAW = "raw"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`data` goes to `gpa`."""
+
+    gpa: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Image:
+    """A loaded file. entry: first instruction. low..high: what it occupies, zeroed memory included."""
+
+    kind: Kind
+    entry: int
+    low: int
+    high: int
+    segments: tuple[Segment, ...]
+
+
+def read_file(path: str, most: int) -> bytes:
+    """The whole of a regular file of at most `most` bytes. Errors: ImageError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a fifo must not hold us
+        with os.fdopen(fd, "rb") as file:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError("Is a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file")
+            if status.st_size > most:
+                raise ImageError(f"{status.st_size} bytes do not fit into {most}")
+            return file.read(most + 1)
+    except OSError as error:
+        raise ImageError(strerror(error)) from error
+
+
+def read_image(path: str, base: int, most: int, raw_may_be: bool = True) -> Image:
+    """Load the file at `path`; what is not ELF goes to `base`, and may be `most` bytes long.
+
+    raw_may_be: anything that is neither ELF nor Linux Image is taken as it is (firmware, loader); else
+    it must at least not be known as something that is no kernel.
+    Errors: ImageError.
+    """
+    data = read_file(path, most)
+    if data.startswith(GZIP_MAGIC):
+        data = _gunzip(data, most)
+    if not data:
+        raise ImageError("the file is empty")
+    if data.startswith(ELF_MAGIC):
+        return _elf(data, most)
+    return _flat(data, base, most, raw_may_be)
+
+
+def _gunzip(data: bytes, most: int) -> bytes:
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        out = unpack.decompress(data, most + 1)
+    except zlib.error as error:
+        raise ImageError("damaged gzip data") from error
+    if len(out) > most:
+        raise ImageError(f"the unpacked image does not fit into {most} bytes")
+    if not unpack.eof:
+        raise ImageError("truncated gzip data")
+    return out
+
+
+def _flat(data: bytes, base: int, most: int, raw_may_be: bool) -> Image:
+    linux = data[LINUX_MAGIC_AT : LINUX_MAGIC_AT + 4] == LINUX_MAGIC
+    if not linux and not raw_may_be:
+        for magic, at, what in _FOREIGN:
+            if data[at : at + len(magic)] == magic:
+                raise ImageError(f"it is {what}")
+        if _is_text(data[:512]):
+            raise ImageError("it is text")
+    size = len(data)
+    if linux:
+        # The kernel says how much it needs with its bss; a file may lie, but not beyond what there is
+        size = max(size, int.from_bytes(data[IMAGE_SIZE_AT : IMAGE_SIZE_AT + 8], "little"))
+        if size > most:
+            raise ImageError(f"the kernel needs {size} bytes of {most}")
+    return Image(Kind.LINUX if linux else Kind.RAW, base, base, base + size, (Segment(base, data),))
+
+
+def _is_text(head: bytes) -> bool:
+    return len(head) > 64 and b"\n" in head and all(c in b"\t\n\r" or 32 <= c < 127 for c in head)
+
+
+def _elf(data: bytes, most: int) -> Image:
+    # 30 ms of import that only who boots an ELF file pays
+    from elftools.common.exceptions import ELFError
+    from elftools.construct.core import ConstructError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        elf = ELFFile(io.BytesIO(data))
+        header = elf.header
+        if not elf.little_endian:
+            raise ImageError(WRONG_ENDIAN)
+        if header.e_machine != "EM_RISCV" or elf.elfclass != 64:
+            raise ImageError(WRONG_MACHINE)
+        segments = tuple(_loadable(data, elf, most))
+        entry = int(header.e_entry)
+    except (ELFError, ConstructError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+        raise ImageError(DAMAGED) from error
+    if not segments:
+        raise ImageError(DAMAGED)
+    low = min(s.gpa for s in segments)
+    high = max(s.gpa + len(s.data) for s in segments)
+    return Image(Kind.ELF, entry, low, high, segments)
+
+
+def _loadable(data: bytes, elf: object, most: int) -> Iterator[Segment]:
+    """PT_LOAD segments at their physical addresses, with their bss as zeros."""
+    for i in range(elf.num_segments()):  # type: ignore[attr-defined]  # pyelftools has no types
+        head = elf.get_segment(i).header  # type: ignore[attr-defined]
+        if head.p_type != "PT_LOAD" or not head.p_memsz:
+            continue
+        offset, size, filled = int(head.p_offset), int(head.p_memsz), int(head.p_filesz)
+        if filled > size or offset + filled > len(data):
+            raise ImageError(DAMAGED)
+        if size > most:
+            raise ImageError("The image segments are too big to load")
+        yield Segment(int(head.p_paddr), data[offset : offset + filled] + bytes(size - filled))
+
+
+def find_file(name: str, directories: list[str]) -> str | None:
+    """`name` as it is, else below the first of `directories` that has it; None if nowhere."""
+    for path in (Path(name), *(Path(d) / name for d in directories)):
+        if path.exists():
+            return str(path)
+    return None

@@ -1,0 +1,1 @@
+"""The main loop: descriptors, timers and bottom halves, in QEMU's order."""

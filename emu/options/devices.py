@@ -1,0 +1,68 @@
+"""Options about devices: -device, -global, -nodefaults, -net and -nic none."""
+
+from __future__ import annotations
+
+from emu.errors import OptionError
+from emu.options import groups
+from emu.options.option import Topic, option
+from emu.options.qemuopts import Opts
+from emu.options.settings import SaidOpts, Settings
+
+MEMORY_BACKENDS = ("memory-backend-memfd", "memory-backend-shm")
+
+
+@option("device", args="driver[,prop[=value][,...]]",
+        help="add device (based on driver)\nprop=value,... sets driver properties\n"
+             "use '-device help' to print all possible drivers\n"
+             "use '-device driver,help' to print all possible properties")  # fmt: skip
+def device(s: Settings, arg: str) -> None:
+    """Created after the board, in the order of the line."""
+    if arg in ("help", "?") or arg.endswith((",help", ",?")):
+        s.device_help = s.device_help or s.said(arg)
+        return
+    s.devices.append(SaidOpts(s.groups.parse(groups.DEVICE, arg), s.where))
+
+
+@option("global", args="driver.prop=value", help="set a global default for a driver property")
+def global_property(s: Settings, arg: str) -> None:
+    """Short form `driver.property=value` or the long one with three names."""
+    head, eq, value = arg.partition("=")
+    driver, dot, prop = head.partition(".")
+    if eq and dot and "," not in head:
+        opts = Opts(groups.GLOBAL, None, [("driver", driver), ("property", prop), ("value", value)])
+    else:
+        opts = s.groups.parse(groups.GLOBAL, arg)
+        if None in (opts.get("driver"), opts.get("property"), opts.get("value")):
+            raise OptionError("options 'driver', 'property', and 'value' are required")
+    s.globals.append(SaidOpts(opts, s.where))
+
+
+@option("object", args="TYPENAME[,PROP1=VALUE1,...]",
+        help="create a new object of type TYPENAME; 'id' must be set\n"
+             "memory-backend-memfd and memory-backend-shm: size=, prealloc=on|off")  # fmt: skip
+def object_(s: Settings, arg: str) -> None:
+    """Created before the machine's memory."""
+    opts = s.groups.parse(groups.OBJECT, arg)
+    kind = opts.get("qom-type")
+    if kind is None:
+        raise OptionError("Parameter 'qom-type' is missing")
+    if kind not in MEMORY_BACKENDS:
+        raise OptionError(f"Parameter 'qom-type' does not accept value '{kind}'")
+    if opts.id is None:
+        raise OptionError("Parameter 'id' is missing")
+    s.objects.append(SaidOpts(opts, s.where))
+
+
+@option("nodefaults", topic=Topic.DEBUG, help="don't create default devices")
+def nodefaults(s: Settings, _arg: str) -> None:
+    """No default serial port, wherever on the line it stands."""
+    s.defaults = False
+
+
+def _none_only(s: Settings, arg: str) -> None:
+    if arg != "none":
+        s.unsupported.append(s.said(arg))
+
+
+option("net", args="none", topic=Topic.ABSENT)(_none_only)
+option("nic", args="none", topic=Topic.ABSENT)(_none_only)

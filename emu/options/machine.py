@@ -1,0 +1,61 @@
+"""Options that say what machine it is: -machine, -cpu, -accel, -smp, -m."""
+
+from __future__ import annotations
+
+from emu.errors import Leave
+from emu.options import groups, keyval
+from emu.options.option import option
+from emu.options.settings import SaidOpts, Settings
+
+MACHINES = {"none": "empty machine", "virt": "RISC-V VirtIO board"}
+MACHINE_HELP = "Supported machines are:\n" + "".join(f"{n:<20} {d}\n" for n, d in sorted(MACHINES.items()))
+ACCEL_HELP = "Accelerators supported in QEMU binary:\ntcg\n"
+
+
+@option("machine", "M", args="[type=]name[,prop[=value][,...]]",
+        help="selects emulated machine ('-machine help' for list)\n"
+             "property accel=accel1[:accel2[:...]] selects accelerator")  # fmt: skip
+def machine(s: Settings, arg: str) -> None:
+    """Properties accumulate over repeated options; the last value of a key wins."""
+    said, wants_help = keyval.parse(arg, implied="type")
+    keyval.merge(s.machine, said)
+    if wants_help:
+        from emu.options.machine_properties import properties_help
+
+        name = s.machine_text("type")
+        raise Leave(properties_help(name) if name in MACHINES and name else MACHINE_HELP)
+
+
+@option("cpu", args="cpu", help="select CPU ('-cpu help' for list)")
+def cpu(s: Settings, arg: str) -> None:
+    """Kept as it is: models are looked up after the machine's properties."""
+    s.cpu = arg
+
+
+@option("accel", args="[accel=]accelerator[,prop[=value][,...]]",
+        help="select accelerator (tcg; use 'help' for a list)\nthread=single|multi")  # fmt: skip
+def accel(s: Settings, arg: str) -> None:
+    """`-accel help` and an accel option without a name list the accelerators."""
+    opts = s.groups.parse(groups.ACCEL, arg)
+    if opts.get("accel") in (None, "help", "?"):
+        raise Leave(ACCEL_HELP)
+    s.accels.append(SaidOpts(opts, s.where))
+
+
+@option("smp", args="[[cpus=]n][,maxcpus=maxcpus][,sockets=sockets][,cores=cores][,threads=threads]",
+        help="set the number of initial CPUs to 'n' [default=1]\n"
+             "maxcpus= maximum number of total CPUs")  # fmt: skip
+def smp(s: Settings, arg: str) -> None:
+    """Merged into the machine's property `smp`."""
+    said, wants_help = keyval.parse(arg, implied="cpus")
+    if wants_help:
+        raise Leave(groups.SMP_HELP.help_text())
+    keyval.merge(s.machine, {"smp": said})
+
+
+@option("m", args="[size=]megs[,slots=n,maxmem=size]",
+        help="configure guest RAM (default: 128 MiB)\n"
+             "NOTE: the number is in MiB unless a suffix (k, M, G, ...) says otherwise")  # fmt: skip
+def m(s: Settings, arg: str) -> None:
+    """Sizes are judged here, the machine's limits later."""
+    s.memory_size = s.groups.parse(groups.MEMORY, arg).get("size")

@@ -1,0 +1,286 @@
+"""Carries out what was asked of the machine: start, stop, reset, shutdown, in QEMU's order.
+
+Rules (BEHAVIOUR 1.3, 1.4)
+- `should_exit` runs once a turn, before the loop waits; it reads and consumes the requests in the one
+  order written there, which clients can observe (shutdown beats reset; STOP before SHUTDOWN);
+- a stop changes the state only if the machine is live, a suspend only if it runs: what harts asked for
+  before they were stopped for another reason is void; ticks are stopped before the stop is announced
+  to the harts, and the state is told to others only after all of them have acknowledged;
+- a hart that is lost (DESIGN law 5) makes a running machine internal-error; only a reset leads on. With
+  nobody attached who could ask for one, the process reports and ends with status 1.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from emu.loop.notify import Caught, command_of
+from emu.loop.timers import Clock
+from emu.runstate.requests import Actions, Cause, PanicAction, Requests, ShutdownAction
+from emu.runstate.states import LEGAL, RunState, RunStates
+
+NEEDS_RESET_TEXT = "Resetting the Virtual Machine is required"
+EventValue = str | int | bool
+EventData = dict[str, EventValue]
+EventSink = Callable[[str, EventData], None]
+ChangeHandler = Callable[[bool, RunState], None]
+EXIT_LOST = 1
+
+
+@dataclass(frozen=True)
+class HartLoss:
+    """A hart whose worker died in guest code. `text` is the report's line."""
+
+    hart: int
+    signal: int  # 0: it ended by itself
+    last_pc: int  # as of the last block
+    text: str
+
+
+class Fleet(Protocol):
+    """What the control uses of `emu.workers.fleet.Fleet`."""
+
+    def pause_all(self) -> None:
+        """Return when every hart has acknowledged a stop."""
+
+    def resume_all(self) -> None:
+        """Let every hart run."""
+
+    def reset_all(self) -> None:
+        """Give every hart its reset state, a fresh worker to one that lost its own. Harts are stopped."""
+
+    def is_lost(self, hart: int) -> bool:
+        """Whether this hart has no worker any more."""
+
+    def any_lost(self) -> bool:
+        """Whether some hart has none."""
+
+    def quit(self) -> None:
+        """End every worker."""
+
+
+class GuestTime(Protocol):
+    """What the control uses of `ipc.clock.GuestClock`."""
+
+    def enable(self) -> None:
+        """Let guest time run."""
+
+    def disable(self) -> None:
+        """Stop guest time."""
+
+
+class ResetRequired(Exception):
+    """The machine cannot go on from here without a reset. The text is QEMU's."""
+
+    def __init__(self) -> None:
+        super().__init__(NEEDS_RESET_TEXT)
+
+
+def _nobody() -> bool:
+    return False
+
+
+class VmControl:
+    """The machine's run control. Collaborators are given; `log` takes one line without a program name."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        guest_time: GuestTime,
+        virtual: Clock,
+        notify: Callable[[], None],
+        log: Callable[[str], None],
+        event: EventSink,
+        actions: Actions | None = None,
+        attached: Callable[[], bool] = _nobody,
+    ) -> None:
+        self.states = RunStates()
+        self.actions = actions or Actions()
+        self.requests = Requests(self.states, self.actions, notify)
+        self._fleet = fleet
+        self._time = guest_time
+        self._virtual = virtual
+        self._notify = notify
+        self._log = log
+        self._event = event
+        self._attached = attached
+        self._was_suspended = False
+        self._losses: list[HartLoss] = []
+        self._change: list[tuple[int, int, ChangeHandler]] = []
+        self._reset: list[Callable[[Cause], None]] = []
+        self._powerdown: list[Callable[[], None]] = []
+        self._shutdown: list[Callable[[Cause], None]] = []
+
+    # -- who wants to know
+
+    def on_change(self, handler: ChangeHandler, priority: int = 0) -> None:
+        """handler(running, state) at each start (ascending priority) and stop (descending)."""
+        insort(self._change, (priority, len(self._change), handler), key=lambda entry: entry[:2])
+
+    def on_reset(self, handler: Callable[[Cause], None]) -> None:
+        """Reset devices and memory contents; the harts follow after all handlers."""
+        self._reset.append(handler)
+
+    def on_powerdown(self, handler: Callable[[], None]) -> None:
+        """The power button."""
+        self._powerdown.append(handler)
+
+    def on_shutdown(self, handler: Callable[[Cause], None]) -> None:
+        """The machine ends, or pauses instead of ending."""
+        self._shutdown.append(handler)
+
+    def hart_lost(self, loss: HartLoss) -> None:
+        """A worker died in guest code. Dealt with on the next turn of the loop."""
+        self._losses.append(loss)
+        self._notify()
+
+    # -- start and stop
+
+    def vm_start(self) -> None:
+        """Let the machine run; nothing if it does. Errors: ResetRequired."""
+        if self.states.needs_reset or self._fleet.any_lost():
+            raise ResetRequired
+        if self._prepare_start():
+            self._resume_vcpus()
+
+    def _prepare_start(self) -> bool:
+        asked = self.requests.take_vmstop()
+        if self.states.running:
+            if asked is not None:
+                self._event("STOP", {})
+                self._event("RESUME", {})
+            return False
+        self._event("RESUME", {})
+        self._time.enable()
+        was_suspended = self._was_suspended
+        self.states.set(RunState.SUSPENDED if was_suspended else RunState.RUNNING)
+        for _, _, handler in list(self._change):
+            handler(True, self.states.current)
+        self._was_suspended = False
+        return not was_suspended
+
+    def vm_stop(self, state: RunState, event: bool = True) -> None:
+        """Stop the machine in `state`; nothing if it is not live. Returns when every hart has stopped."""
+        old = self.states.current
+        if not self.states.live or (old, state) not in LEGAL:
+            return  # QEMU aborts where a suspended machine is to panic; here a guest can never abort us
+        self._was_suspended = old is RunState.SUSPENDED
+        self.states.set(state)
+        self._time.disable()
+        if old is RunState.RUNNING:
+            self._pause_vcpus()
+        for _, _, handler in reversed(self._change):
+            handler(False, state)
+        if event:
+            self._event("STOP", {})
+
+    def _pause_vcpus(self) -> None:
+        self._virtual.enabled = False
+        self._fleet.pause_all()
+
+    def _resume_vcpus(self) -> None:
+        if self.states.running:
+            self._virtual.enabled = True
+            self._fleet.resume_all()
+
+    def system_reset(self, cause: Cause) -> None:
+        """Reset devices, then harts, which are stopped. The machine's first reset has cause NONE."""
+        for handler in list(self._reset):
+            handler(cause)
+        self._fleet.reset_all()
+        if cause not in (Cause.NONE, Cause.SUBSYSTEM_RESET, Cause.SNAPSHOT_LOAD):
+            self._event("RESET", {"guest": cause.by_guest, "reason": cause.qmp})
+        self._was_suspended = False
+
+    # -- one turn
+
+    def should_exit(self) -> int | None:
+        """Do what was asked, in order. The process's exit status if it is to end now, else None."""
+        status = self._handle_losses()
+        if status is not None:
+            return status
+        r = self.requests
+        if r.take_debug():
+            self.vm_stop(RunState.DEBUG)
+        if r.take_suspend() and self.states.running:
+            self._suspend()
+        cause = r.take_shutdown()
+        if cause is not Cause.NONE and self._shut_down(cause):
+            return self._exit_status(cause)
+        cause = r.take_reset()
+        if cause is not Cause.NONE:
+            self._pause_vcpus()
+            self.system_reset(cause)
+            self._resume_vcpus()
+            if self.states.current not in (RunState.RUNNING, RunState.INMIGRATE, RunState.FINISH_MIGRATE):
+                self.states.set(RunState.PRELAUNCH)
+        if r.wakeup is not None:
+            self._wake_up()
+        if r.take_powerdown():
+            self._event("POWERDOWN", {})
+            for handler in list(self._powerdown):
+                handler()
+        state = r.take_vmstop()
+        if state is not None:
+            self.vm_stop(state)
+        return None
+
+    def _suspend(self) -> None:
+        self._pause_vcpus()
+        self.states.set(RunState.SUSPENDED)
+        self._event("SUSPEND", {})
+
+    def _wake_up(self) -> None:
+        self._pause_vcpus()
+        self.requests.wakeup = None
+        self._resume_vcpus()
+        self._event("WAKEUP", {})
+
+    def _shut_down(self, cause: Cause) -> bool:
+        """Tell everybody. Whether the process ends; else the machine stops in state shutdown."""
+        caught = self.requests.take_signal()
+        if caught is not None:
+            self._log(kill_text(caught))
+        self._event("SHUTDOWN", {"guest": cause.by_guest, "reason": cause.qmp})
+        for handler in list(self._shutdown):
+            handler(cause)
+        if self.actions.shutdown is ShutdownAction.PAUSE:
+            self.vm_stop(RunState.SHUTDOWN)
+            return False
+        return True
+
+    def _exit_status(self, cause: Cause) -> int:
+        if self.requests.exit_code:
+            return self.requests.exit_code
+        return int(cause is Cause.GUEST_PANIC and self.actions.panic is PanicAction.EXIT_FAILURE)
+
+    def _handle_losses(self) -> int | None:
+        losses, self._losses = self._losses, []
+        for loss in losses:
+            if not self._fleet.is_lost(loss.hart):
+                continue  # a reset has given it a fresh worker meanwhile
+            if self.states.running:
+                self.vm_stop(RunState.INTERNAL_ERROR)
+            self._event(
+                "X_VCPU_LOST", {"cpu-index": loss.hart, "signal": loss.signal, "last-pc": loss.last_pc}
+            )
+            self._log(loss.text)
+            if not self._attached():
+                return EXIT_LOST
+        return None
+
+    def cleanup(self) -> None:
+        """The end: stop without an event, end the workers."""
+        self.vm_stop(RunState.SHUTDOWN, event=False)
+        self._fleet.quit()
+
+
+def kill_text(caught: Caught) -> str:
+    """QEMU's line for a signal that ends the process."""
+    if not caught.pid:
+        return f"terminating on signal {caught.number}"
+    who = command_of(caught.pid) or "<unknown process>"
+    return f"terminating on signal {caught.number} from pid {caught.pid} ({who})"

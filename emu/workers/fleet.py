@@ -1,0 +1,323 @@
+"""All harts of a machine: their workers' birth, stop, run, reset, end and death, by law 4.
+
+Rules
+- one generation for the VM, bumped by every request; a request goes to every hart, and is done when each
+  living one has acknowledged exactly that generation;
+- while we wait we serve: requests that may be begun, rings, messages, deaths. No lock is held;
+- a hart that uses a second of processor time without acknowledging is broken and killed; one that gets
+  no processor is waited for, with a log line every five seconds;
+- a worker that dies stopped has lost nothing and is replaced; one that dies in guest code is lost
+  until a reset (law 5);
+- resume does not wait: a hart acknowledges it before its first instruction, and until then nothing of
+  it is begun. Waiting would let the first harts run while the last ones queue for a processor.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from emu.loop.poll import MainLoop, Phase, PollRecord
+from emu.runstate.control import HartLoss
+from emu.workers.handlers import Bus, ExitServer, SbiHandler, Upcalls
+from emu.workers.process import Ended
+from emu.workers.vcpu import Vcpu
+from ipc.doorbell import Bell
+from ipc.errors import ResourceError
+from ipc.layout import HartState, Want
+from ipc.messages import Report
+from ipc.segment import Control, Reached, no_checkpoint
+from vcpu_worker.parts import Engine, Region
+
+ARENA_BYTES = 16 << 20
+BROKEN_NS = 1_000_000_000
+LOG_EVERY_S = 5.0
+LOOK_EVERY_S = 0.1
+QUIT_S = 0.5
+MASK64 = (1 << 64) - 1
+FDS_PER_HART, FDS_BESIDES = 7, 64
+WANT_TEXT = {Want.STOP: "stop", Want.RUN: "resume", Want.RESET: "reset", Want.QUIT: "quit"}
+
+
+class StartFailed(Exception):
+    """A worker ended before it was ready. The text is one line for the user."""
+
+
+class Exhausted(Protocol):
+    """Guest RAM, as far as a SIGBUS is explained by it (ipc.ram.Ram)."""
+
+    def exhausted_text(self) -> str:
+        """One line, with sizes."""
+        ...
+
+
+class Fleet:
+    """The harts of one machine. `on_loss` is told of each lost hart; `log` takes a line."""
+
+    def __init__(
+        self,
+        control: Control,
+        engine: Engine,
+        regions: tuple[Region, ...],
+        ram: Exhausted,
+        bus: Bus,
+        sbi: SbiHandler,
+        log: Callable[[str], None],
+        on_loss: Callable[[HartLoss], None],
+        reached: Reached = no_checkpoint,
+        arena_bytes: int = ARENA_BYTES,
+        on_report: Callable[[Report], None] | None = None,
+    ) -> None:
+        self.control = control
+        self.bell = Bell()
+        self._engine = engine
+        self._regions = regions
+        self._ram = ram
+        self._log = log
+        self._on_loss = on_loss
+        self._reached = reached
+        self._arena_bytes = arena_bytes
+        self._generation = 0
+        self._started = False
+        self._quitting = False
+        self._loop: MainLoop | None = None
+        _allow_descriptors(control.harts)
+        self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
+        self.server = ExitServer(control, self.vcpus, bus, sbi, self.bell, reached)
+        self._upcalls = Upcalls(log, on_report or (lambda report: None))
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._watch(self.bell.fileno(), self.server.on_bell)
+        for v in self.vcpus:
+            self._watch(v.up.fileno(), lambda v=v: self._upcalls.read(v))  # type: ignore[misc]
+
+    # -- birth
+
+    def start(self) -> None:
+        """Fork every worker; return when all are ready, stopped. Errors: StartFailed."""
+        header = self.control.header
+        for i, v in enumerate(self.vcpus):
+            header.set("kick_fd", v.kick_fd, i)
+        for i, region in enumerate(self._regions):
+            header.set("region_gpa", region.gpa, i)
+            header.set("region_size", region.size, i)
+            header.set("region_flags", region.flags, i)
+        header.set("host_cpus", len(os.sched_getaffinity(0)))
+        header.set("runnable", self.control.harts)
+        gc.collect()
+        gc.freeze()  # a collection in a child would touch, and so copy, our pages
+        for n, v in enumerate(self.vcpus, 1):
+            self._fork(v)
+            self._reached(f"after_fork_{n}")
+        half = (len(self.vcpus) + 1) // 2
+        self._gather(lambda v: sum(w.ready for w in self.vcpus) >= half, "start")
+        self._reached("half_mapped")
+        self._gather(lambda v: v.ready, "start")
+        self._started = True
+
+    def _fork(self, vcpu: Vcpu) -> None:
+        kicks = tuple(v.kick_fd for v in self.vcpus)
+        vcpu.start(os.getpid(), self._regions, self._arena_bytes, self.bell, kicks)
+        assert vcpu.process is not None
+        self._watch(vcpu.process.fileno(), lambda: self._ended(vcpu))
+
+    # -- requests
+
+    def pause_all(self) -> None:
+        """Stop every hart; return when all have acknowledged. Their posted writes are done then."""
+        self._request(Want.STOP)
+        self._reached("in_pause_gather")
+        self._gather(lambda v: v.acknowledged, "stop")
+        self.server.drain_rings()
+
+    def resume_all(self) -> None:
+        """Let every hart run."""
+        self._request(Want.RUN)
+
+    def reset_all(self) -> None:
+        """Give every hart its reset state, stopped; a fresh worker to one that has none."""
+        for v in self.vcpus:
+            if not v.alive:
+                self._fork(v)
+        self.control.header.set("runnable", self.control.harts)
+        self._request(Want.RESET)
+        self._reached("in_reset")
+        self._gather(lambda v: v.acknowledged, "reset")
+
+    def quit(self) -> None:
+        """End every worker, patiently for half a second."""
+        if self._quitting:
+            return
+        self._quitting = True
+        self._request(Want.QUIT)
+        self._reached("in_quit")
+        deadline = time.monotonic() + QUIT_S
+        while any(v.alive for v in self.vcpus):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                for v in self.vcpus:
+                    v.kill()
+            self._turn(left if left > 0 else None)
+
+    def _request(self, want: Want) -> None:
+        self._generation = (self._generation + 1) & MASK64
+        self.control.header.set("generation", self._generation)
+        for v in self.vcpus:
+            if v.alive:
+                v.request(want, self._generation)
+
+    def query_all(self, seq: int) -> None:
+        """Ask every hart for a Report."""
+        for v in self.vcpus:
+            if v.alive:
+                v.query(seq)
+
+    def plic_set(self, source: int, level: bool) -> None:
+        """A device drives an interrupt line: harts that enable it and sleep are rung."""
+        header, slots = self.control.header_address, self.control.hart_address(0)
+        bits = self._engine.call("plic_set_level", header, slots, source, int(level))
+        first = 0
+        while True:
+            while bits:
+                low = bits & -bits
+                self.vcpus[first + low.bit_length() - 1].bell.ring()
+                bits ^= low
+            first += 64
+            if not level or first >= len(self.vcpus):
+                return
+            bits = self._engine.call("plic_sleepers", header, slots, source, first)
+
+    def is_lost(self, hart: int) -> bool:
+        """Whether this hart has no worker any more."""
+        return self.vcpus[hart].lost
+
+    def any_lost(self) -> bool:
+        """Whether some hart has none."""
+        return any(v.lost for v in self.vcpus)
+
+    # -- waiting
+
+    def _gather(self, done: Callable[[Vcpu], bool], what: str) -> None:
+        """Serve until `done` for every living hart. Broken harts die of it; see the module's rules."""
+        began = time.monotonic()
+        next_log = began + LOG_EVERY_S
+        while pending := [v for v in self.vcpus if v.alive and not done(v)]:
+            self._turn(LOOK_EVERY_S)
+            now = time.monotonic()
+            for v in pending:
+                if v.alive and not done(v) and v.cpu_since_request() > BROKEN_NS:
+                    self._log(
+                        f"{v.name} has used 1 s of processor time without acknowledging the {what}: killed"
+                    )
+                    v.kill()
+            if now >= next_log:
+                next_log = now + LOG_EVERY_S
+                for v in pending:
+                    if v.alive and not done(v) and v.process is not None:
+                        self._log(
+                            f"{v.name} has not acknowledged the {what} for {now - began:.0f} s "
+                            f"({v.process.host_state()})"
+                        )
+
+    def _turn(self, timeout_s: float | None) -> None:
+        """Wait for harts alone, and serve them."""
+        if not self._may_sleep():
+            timeout_s = 0
+        events = self._epoll.poll(timeout_s)
+        self.control.header.set("main_awake", 1)
+        for fd, _ in events:
+            handler = self._handlers.get(fd)
+            if handler is not None:
+                handler()
+
+    def _may_sleep(self) -> bool:
+        """Do what lies in the rings; whether nothing came meanwhile, and harts know that we sleep."""
+        self.server.drain_rings()
+        header, slots = self.control.header_address, self.control.hart_address(0)
+        return self._engine.call("main_may_sleep", header, slots) == 1
+
+    def _watch(self, fd: int, handler: Callable[[], None] | None) -> None:
+        if handler is None:
+            self._epoll.unregister(fd)
+            del self._handlers[fd]
+        else:
+            self._epoll.register(fd, select.EPOLLIN)
+            self._handlers[fd] = handler
+        if self._loop is not None:
+            self._loop.watch(fd, read=handler)
+
+    def attach(self, loop: MainLoop) -> None:
+        """Let `loop` serve the harts from now on."""
+        self._loop = loop
+        for fd, handler in self._handlers.items():
+            loop.watch(fd, read=handler)
+        loop.add_poll_notifier(self._around_wait)
+
+    def _around_wait(self, record: PollRecord) -> None:
+        if record.phase is Phase.OK:
+            self.control.header.set("main_awake", 1)
+        elif record.timeout_ms and not self._may_sleep():
+            record.timeout_ms = 0
+
+    # -- death
+
+    def _ended(self, vcpu: Vcpu) -> None:
+        process = vcpu.process
+        if process is None or (ended := process.reap()) is None:
+            return
+        self._upcalls.read(vcpu)
+        self.server.drain_rings()
+        self._watch(process.fileno(), None)
+        last_pc, was_stopped = vcpu.last_pc(), vcpu.slot.get("state") == HartState.STOPPED
+        vcpu.slot.set("state", HartState.DEAD)
+        process.close()
+        if self._quitting:
+            return
+        text = self._death_text(vcpu, ended, last_pc)
+        if not vcpu.ready:
+            raise StartFailed(text)
+        if was_stopped:
+            self._log(f"{text}; it was stopped, a new worker takes over")
+            self._fork(vcpu)
+            return
+        vcpu.lost = True
+        self._on_loss(HartLoss(vcpu.index, ended.signal, last_pc, text))
+
+    def _death_text(self, vcpu: Vcpu, ended: Ended, last_pc: int) -> str:
+        text = f"{vcpu.name}: worker {ended.text()}, last block at pc {last_pc:#x}"
+        if ended.signal == signal.SIGBUS:
+            text += f": {self._ram.exhausted_text()}"
+        if vcpu.last_words:
+            text += f": {vcpu.last_words.strip()}"
+        return text
+
+    def close(self) -> None:
+        """Give everything back. All workers have ended (`quit`)."""
+        if self._loop is not None:
+            self._loop.remove_poll_notifier(self._around_wait)
+            for fd in self._handlers:
+                self._loop.watch(fd)
+        self._epoll.close()
+        self.server.release()
+        for v in self.vcpus:
+            v.close()
+        self.bell.close()
+
+
+def _allow_descriptors(harts: int) -> None:
+    """Raise the soft limit on open files to what `harts` harts need. Errors: ResourceError."""
+    wanted = harts * FDS_PER_HART + FDS_BESIDES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise ResourceError(
+            f"{harts} harts need {wanted} open files, the limit is {hard}; raise it (ulimit -Hn)"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

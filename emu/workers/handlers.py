@@ -1,0 +1,167 @@
+"""Serves what harts ask: requests in their slots, posted writes in their rings, messages on their channels.
+
+Rules
+- a request of a hart is begun only while that hart has acknowledged the newest generation and runs;
+  others stay for the hart to take back (law 4, `vcpu_worker.exits.round_trip`);
+- posted writes of *all* harts are done before a request is begun: what one hart posted and another then
+  waited for has happened;
+- the reply is stored before `mmio_done`, and the hart is rung after it, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from emu.workers.sbi import Answer
+from emu.workers.vcpu import Vcpu
+from ipc.codec import Malformed
+from ipc.doorbell import Bell
+from ipc.layout import HART, RING_SLOTS, Exit, slot_offset
+from ipc.messages import Ack, Fatal, Message, Ready, Report
+from ipc.segment import Control, Reached
+
+MASK32 = 0xFFFF_FFFF
+
+
+class Bus(Protocol):
+    """The machine's address space (emu.core.address_space)."""
+
+    def read(self, gpa: int, size: int) -> tuple[bool, int]:
+        """(answered, value) of a load."""
+        ...
+
+    def write(self, gpa: int, size: int, value: int) -> bool:
+        """Whether anything answered a store."""
+        ...
+
+
+SbiHandler = Callable[[int, int, int, tuple[int, ...]], Answer | None]
+
+
+def _at(name: str, width: int) -> int:
+    """Index of a field of HART in a slot seen as words of `width` bytes."""
+    return HART.offset(name) // width
+
+
+SEQ, BEGUN, DONE, ERROR = (_at(f"mmio_{n}", 4) for n in ("seq", "begun", "done", "error"))
+REASON, SIZE, WRITE = (_at(f"exit_{n}", 4) for n in ("reason", "size", "write"))
+HEAD, TAIL, RING_SIZE = (_at(f"ring_{n}", 4) for n in ("head", "tail", "size"))
+GPA, VALUE, ARG = (_at(f"exit_{n}", 8) for n in ("gpa", "value", "arg"))
+REPLY = _at("mmio_reply", 8)
+RING_GPA, RING_VALUE = _at("ring_gpa", 8), _at("ring_value", 8)
+
+
+class _Port:
+    """A hart's slot as words: a turn of the loop looks at every hart, and View costs three times more."""
+
+    def __init__(self, vcpu: Vcpu, control: Control) -> None:
+        base = slot_offset(vcpu.index)
+        part = control.memory.buf[base : base + HART.size]
+        self.vcpu = vcpu
+        self.w4 = part.cast("I")
+        self.w8 = part.cast("Q")
+
+    def release(self) -> None:
+        """Give the buffer back."""
+        self.w4.release()
+        self.w8.release()
+
+
+class ExitServer:
+    """Serves requests and rings of all harts, on the main loop's bell."""
+
+    def __init__(
+        self, control: Control, vcpus: Sequence[Vcpu], bus: Bus, sbi: SbiHandler, bell: Bell, reached: Reached
+    ) -> None:
+        self._ports = [_Port(v, control) for v in vcpus]
+        self._bus = bus
+        self._sbi = sbi
+        self._bell = bell
+        self._reached = reached
+
+    def on_bell(self) -> None:
+        """A hart rang."""
+        self._bell.hear()
+        self.serve()
+
+    def serve(self) -> None:
+        """Do what lies in the rings, then every request that may be begun."""
+        self.drain_rings()
+        for port in self._ports:
+            w4 = port.w4
+            if w4[SEQ] != w4[DONE] and port.vcpu.may_begin():
+                self.drain_rings()
+                self._begin(port, w4[SEQ])
+
+    def drain_rings(self) -> None:
+        """Do all posted writes of all harts, each hart's in order."""
+        for port in self._ports:
+            w4 = port.w4
+            if w4[HEAD] != w4[TAIL]:
+                self._drain(port)
+
+    def _drain(self, port: _Port) -> None:
+        w4, w8 = port.w4, port.w8
+        tail = w4[TAIL]
+        while tail != w4[HEAD]:
+            at = tail % RING_SLOTS
+            gpa, value, size = w8[RING_GPA + at], w8[RING_VALUE + at], w4[RING_SIZE + at]
+            tail = (tail + 1) & MASK32
+            w4[TAIL] = tail  # before the device, which may do anything: an entry is taken once
+            self._bus.write(gpa, size, value)
+
+    def _begin(self, port: _Port, seq: int) -> None:
+        w4, w8 = port.w4, port.w8
+        error, value = 0, 0
+        if w4[REASON] == Exit.SBI:
+            args = tuple(w8[ARG : ARG + 8])
+            answer = self._sbi(port.vcpu.index, args[0], args[1], args[2:])
+            if answer is None:
+                return
+            w4[BEGUN] = seq
+            error, value = answer.error & MASK32, answer.value
+        else:
+            w4[BEGUN] = seq
+            gpa, size = w8[GPA], w4[SIZE]
+            if w4[WRITE]:
+                error = int(not self._bus.write(gpa, size, w8[VALUE]))
+            else:
+                answered, value = self._bus.read(gpa, size)
+                error = int(not answered)
+        self._reached("in_mmio_reply")
+        w8[REPLY] = value
+        w4[ERROR] = error
+        w4[DONE] = seq
+        port.vcpu.bell.ring()
+
+    def release(self) -> None:
+        """Give the buffers back."""
+        for port in self._ports:
+            port.release()
+
+
+class Upcalls:
+    """Takes the messages that harts send. `log` takes a line; `report` is called with each Report."""
+
+    def __init__(self, log: Callable[[str], None], report: Callable[[Report], None]) -> None:
+        self._log = log
+        self._report = report
+
+    def read(self, vcpu: Vcpu) -> None:
+        """Take every message of this hart."""
+        while (got := vcpu.up.receive()) is not None:
+            self._take(vcpu, got)
+
+    def _take(self, vcpu: Vcpu, got: Message | Malformed) -> None:
+        if isinstance(got, Malformed):
+            vcpu.last_words = f"it broke the protocol: {got.why}"
+            vcpu.kill()
+        elif isinstance(got, Ready):
+            vcpu.ready = True
+        elif isinstance(got, Ack):
+            return  # the level in the slot says it; this was the ring
+        elif isinstance(got, Report):
+            self._report(got)
+        elif isinstance(got, Fatal):
+            vcpu.last_words = got.text

@@ -1,0 +1,126 @@
+"""Going to sleep, and the few words that Python processes cannot touch safely themselves.
+
+A sleeper: store asleep; fence; look at every level; sleep only if none is set. A raiser: store its
+level; fence; load asleep; kick if set. One of the two sees the other (DESIGN law 3).
+Pairs with hart.doorbell.raise_event and hart.plic.plic_set_level; `post_event` is the main loop's.
+
+Rule: while HSM says STOPPED interrupts do not wake a hart, only its events do (a start sets one).
+A deadline counts only if its interrupt is enabled in mie: a compare value in the past that nobody
+listens to must not keep the host busy.
+Units: deadlines in mtime ticks, results in ns. Source: Privileged 3.3.3 (WFI), SBI 2.0 chapter 9.
+"""
+
+from __future__ import annotations
+
+from ipc import layout
+from vcpu_worker.native import native, prim
+
+prim("fence", "atomic_add32", "atomic_or32", "atomic_swap32", "udiv")
+
+HART_SIZE = layout.HART.size
+NEVER = 0xFFFF_FFFF_FFFF_FFFF
+MINUS_ONE = 0xFFFF_FFFF
+MTIP, STIP = 1 << 7, 1 << 5
+STCE_SHIFT = 63
+NS = 1_000_000_000
+LONGEST_TICKS = 1 << 33  # times NS stays below 2**64; a longer sleep is slept in parts
+HSM_STOPPED, HSM_START_PENDING = 1, 2
+
+
+@native("u64(HART)")
+def must_wake(h):
+    """1 if a level is set that ends a sleep; the caller has fenced."""
+    if h.event != 0 or h.flush_want != h.flush_done:
+        return 1
+    if h.hsm_state == HSM_STOPPED:
+        return 0
+    if h.hsm_state == HSM_START_PENDING:
+        return 1
+    if mip_now(h) & h.mie != 0:
+        return 1
+    return 0
+
+
+@native("u64(HART)", export=True)
+def prepare_sleep(h):
+    """Say "asleep", then look at the levels. 1: the hart may sleep, end_sleep follows; 0: do not."""
+    h.asleep = 1
+    fence()
+    if must_wake(h) != 0:
+        h.asleep = 0
+        return 0
+    g = HEADER(h.header)
+    atomic_add32(addr(g.runnable), MINUS_ONE)
+    return 1
+
+
+@native("u64(HART)", export=True)
+def sleep_over(h):
+    """1 if a sleeping hart must wake. Called after kick_sent was cleared: the fence stands between."""
+    fence()
+    return must_wake(h)
+
+
+@native("u64(HART)", export=True)
+def end_sleep(h):
+    """Take "asleep" back; the next look at events is made at once, with the time."""
+    h.asleep = 0
+    g = HEADER(h.header)
+    atomic_add32(addr(g.runnable), 1)
+    atomic_or32(addr(h.event), layout.EV_IRQ | layout.EV_TIME)
+    return 0
+
+
+@native("u64(HART)", export=True)
+def sleep_ns(h):
+    """Host ns until the next enabled timer interrupt is due; 0: it is; all ones: none, or time stands.
+
+    Not hart.clock.deadline_ns, which counts disabled ones too.
+    """
+    g = HEADER(h.header)
+    if g.clock_enabled == 0 or h.hsm_state == HSM_STOPPED:
+        return NEVER
+    due = NEVER
+    if h.mie & MTIP != 0:
+        due = h.mtimecmp
+    if h.mie & STIP != 0 and h.menvcfg >> STCE_SHIFT != 0 and h.stimecmp < due:
+        due = h.stimecmp
+    if due == NEVER:
+        return NEVER
+    now = time_ticks(h)
+    if now >= due:
+        return 0
+    left = due - now
+    if left > LONGEST_TICKS:
+        left = LONGEST_TICKS
+    return udiv(left * NS + g.mtime_freq - 1, g.mtime_freq)
+
+
+@native("u64(HART, u64)", export=True)
+def post_event(h, bits):
+    """For the main loop: set event bits of a hart. 1: it sleeps and the caller must send it a Kick."""
+    atomic_or32(addr(h.event), bits)
+    fence()
+    if h.asleep == 0:
+        return 0
+    if atomic_swap32(addr(h.kick_sent), 1) != 0:
+        return 0
+    return 1
+
+
+@native("u64(HEADER, u64)", export=True)
+def main_may_sleep(g, slots):
+    """For the main loop, before it sleeps: 1 if no ring has an entry, and main_awake is 0 by then.
+
+    Pairs with hart.mmio.wake_main: store ring_head; fence; load main_awake.
+    """
+    g.main_awake = 0
+    fence()
+    i = 0
+    while i < g.harts:
+        h = HART(slots + i * HART_SIZE)
+        if h.ring_head != h.ring_tail:
+            g.main_awake = 1
+            return 0
+        i += 1
+    return 1
