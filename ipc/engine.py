@@ -40,7 +40,7 @@ def cache_dir() -> Path:
 
 def _sources() -> list[Path]:
     root = Path(__file__).resolve().parent.parent
-    files = [root / "ipc" / "layout.py", root / "vcpu_worker" / "native.py"]
+    files = [root / "ipc" / "layout.py", root / "ipc" / "sbi.py", root / "vcpu_worker" / "native.py"]
     for part in PARTS:
         files += (root / "vcpu_worker" / part).glob("*.py")
     return sorted(files)

@@ -318,6 +318,11 @@ HART = Struct("hart", 4096, (
     Field("ctx_num", 8, SATP_SLOTS, VCPU, "their context numbers"),
     Field("ctx_cur", 8, 1, VCPU, "context number of the present satp"),
     Field("large_seen", 8, 8, VCPU, "Bloom filter of superpages that the TLBs hold parts of: hart.context"),
+    Field("trace_ready", 8, 1, VCPU, "TRACE_* bits of what Exit.TRACE has to tell"),
+    Field("trace_cause", 8, 1, VCPU, "TRACE_INT: cause, with bit 63 for interrupts"),
+    Field("trace_epc", 8, 1, VCPU, "TRACE_INT: where it was taken"),
+    Field("trace_tval", 8, 1, VCPU, "TRACE_INT: tval"),
+    Field("trace_pc", 8, 1, VCPU, "TRACE_ASM: first instruction decoded since the last report"),
     Field("scratch_rec", 8, 8, VCPU, "records for an instruction that crosses a page"),
     Field("scratch", 8, 16, VCPU, "out-parameters between natives, no meaning between instructions"),
     Field("load_tlb", 8, 2 * TLB_ENTRIES, VCPU, "{tag, host - gva}"),
@@ -356,6 +361,7 @@ class Exit(enum.IntEnum):
     FATAL = 7  # exit_arg[0] says what: an impossible state
     SBI = 8  # built-in SBI call for main: exit_arg = eid, fid, a0..a5; answered like MMIO
     RING = 9  # posted ring has entries and main sleeps: ring main's doorbell, go on
+    TRACE = 10  # trace_* hold something for the log; go on afterwards
 
 
 class Fault(enum.IntEnum):
@@ -368,7 +374,8 @@ class Fault(enum.IntEnum):
     LEAVE = 4  # it retired; pc = npc, then leave to Python with exit_reason
 
 
-EV_IRQ, EV_MSG, EV_FLUSH, EV_TIME = 1, 2, 4, 8
+EV_IRQ, EV_MSG, EV_FLUSH, EV_TIME, EV_TRACE = 1, 2, 4, 8, 16
+TRACE_INT, TRACE_ASM = 1, 2
 
 SLOT_BASE = HEADER.size
 

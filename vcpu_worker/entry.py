@@ -3,7 +3,7 @@
 Rules (DESIGN law 8)
 - the parent's death is ours: the signal is asked for first, then the parent is compared, so that a
   parent that died in between is seen;
-- terminal signals are main's business; every descriptor that was not given is closed;
+- signals that ask for an end are main's business; every descriptor that was not given is closed;
 - the process ends by `_exit`: objects it inherited are never finalised here.
 Source: prctl(2) PR_SET_PDEATHSIG (tied to the parent *thread*: main forks from its main thread only).
 """
@@ -23,7 +23,11 @@ from vcpu_worker.parts import Parts
 PR_SET_PDEATHSIG = 1
 PR_SET_TIMERSLACK = 29
 PR_SET_NAME = 15
-IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGPIPE)
+# SIGTERM too: who ends a machine by its process group (timeout(1), service managers) means main, which
+# then ends its harts; a hart that died first would be reported as lost
+IGNORED = (
+    signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTERM, signal.SIGPIPE,
+)  # fmt: skip
 EXIT_ORPHAN = 2  # the parent was gone already; nobody reads this status
 
 
@@ -43,7 +47,7 @@ def own_signals() -> None:
     """
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGCONT, signal.SIGCHLD, signal.SIGBUS):
+    for number in (signal.SIGCONT, signal.SIGCHLD, signal.SIGBUS):
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -41,7 +41,7 @@ LOG_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1
 QUIT_S = 0.5
 MASK64 = (1 << 64) - 1
-FDS_PER_HART, FDS_BESIDES = 7, 64
+FDS_PER_HART, FDS_BESIDES = 8, 64  # 5 of ours, a pidfd, two pipes of multiprocess
 WANT_TEXT = {Want.STOP: "stop", Want.RUN: "resume", Want.RESET: "reset", Want.QUIT: "quit"}
 
 

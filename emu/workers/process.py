@@ -4,14 +4,18 @@ Rules (DESIGN law 8)
 - `multiprocess` with the fork context, from the main thread of a process that has no other (a child
   dies with the *thread* that made it);
 - signals that a terminal sends are blocked around the fork: the child changes what they do first;
+- a process that ends by a bug of ours kills its children first: multiprocess would wait for them, and
+  they ignore SIGTERM;
 - a death is seen on the pidfd, and its status is reaped there. kill(pid, 0) would take a zombie for alive.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +25,18 @@ import multiprocess
 
 _CONTEXT = multiprocess.get_context("fork")
 SHIELDED = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTERM)
+
+
+_LIVING: weakref.WeakSet[Process] = weakref.WeakSet()
+
+
+def _kill_living() -> None:
+    for process in list(_LIVING):
+        if process.parent == os.getpid() and process.reap() is None:
+            process.kill()
+
+
+atexit.register(_kill_living)  # after multiprocess registered its own: so ours comes first
 
 
 class _Handle(Protocol):
@@ -62,7 +78,9 @@ class Process:
         assert pid is not None
         self.pid: int = pid
         self._pidfd = os.pidfd_open(pid)
+        self.parent = os.getpid()
         self.ended: Ended | None = None
+        _LIVING.add(self)
 
     def fileno(self) -> int:
         """A descriptor that is readable once the process has ended."""
@@ -70,7 +88,7 @@ class Process:
 
     def reap(self) -> Ended | None:
         """How it ended, or None if it has not."""
-        if self.ended is None:
+        if self.ended is None and self._pidfd >= 0:
             code = self._handle.exitcode
             if code is not None:
                 self.ended = Ended(-code, 0) if code < 0 else Ended(0, code)

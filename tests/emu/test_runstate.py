@@ -487,4 +487,4 @@ class Lifecycle(RuleBasedStateMachine):
 
 
 TestLifecycle = pytest.mark.usefixtures("abort")(Lifecycle.TestCase)
-TestLifecycle.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestLifecycle.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

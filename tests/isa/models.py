@@ -1,7 +1,7 @@
 """Naive models of instructions: numbers in, a number out, one bit or byte at a time where that is plainest.
 
 Rule: nothing is shared with the hart; the text of the manual is followed word by word, without tricks.
-Source: Unprivileged ISA 20240411: chapters "B", "Zicond".
+Source: Unprivileged ISA 20240411: chapters "A", "B", "Zc", "Zicond", "Zabha".
 """
 
 from __future__ import annotations
@@ -108,9 +108,66 @@ MODELS: dict[str, Model] = {
     "bext": lambda a, b: int(bits(a, 64)[63 - b % 64]),
     "binv": lambda a, b: a ^ 2 ** (b % 64),
     "bset": lambda a, b: a | 2 ** (b % 64),
+    # Zbc
+    "clmul": lambda a, b: carryless(a, b) & MASK,
+    "clmulh": lambda a, b: carryless(a, b) >> 64,
+    "clmulr": lambda a, b: carryless(a, b) >> 63 & MASK,
     # Zicond
     "czero.eqz": lambda a, b: a if b else 0,
     "czero.nez": lambda a, b: 0 if b else a,
 }
+# bases of compressed instructions of Zcb
+MODELS["andi"] = lambda a, n: a & (n & MASK)
+MODELS["xori"] = lambda a, n: a ^ (n & MASK)
+MODELS["mul"] = lambda a, b: a * b & MASK
 for _name in ("bclr", "bext", "binv", "bset"):
     MODELS[_name + "i"] = MODELS[_name]
+
+SIZES = {"b": 1, "h": 2, "w": 4, "d": 8}
+
+# name without width -> new memory, of old memory, rs2 and bits; all unsigned
+AMOS: dict[str, Callable[[int, int, int], int]] = {
+    "amoswap": lambda m, v, _: v,
+    "amoadd": lambda m, v, n: (m + v) % 2**n,
+    "amoxor": lambda m, v, _: m ^ v,
+    "amoand": lambda m, v, _: m & v,
+    "amoor": lambda m, v, _: m | v,
+    "amomin": lambda m, v, n: min(m, v, key=lambda k: signed(k, n)),
+    "amomax": lambda m, v, n: max(m, v, key=lambda k: signed(k, n)),
+    "amominu": lambda m, v, _: min(m, v),
+    "amomaxu": lambda m, v, _: max(m, v),
+}
+
+
+class Memory:
+    """Little-endian bytes from an address on."""
+
+    def __init__(self, base: int, data: bytes) -> None:
+        self.base = base
+        self.data = bytearray(data)
+
+    def read(self, address: int, size: int) -> int:
+        """`size` bytes, unsigned."""
+        at = address - self.base
+        assert 0 <= at <= len(self.data) - size
+        return int.from_bytes(self.data[at : at + size], "little")
+
+    def write(self, address: int, value: int, size: int) -> None:
+        """The low `size` bytes of value."""
+        at = address - self.base
+        assert 0 <= at <= len(self.data) - size
+        self.data[at : at + size] = (value % 256**size).to_bytes(size, "little")
+
+    def amo(self, name: str, address: int, value: int) -> int:
+        """An AMO by its full name; what it gives rd."""
+        op, _, width = name.partition(".")
+        size = SIZES[width]
+        old = self.read(address, size)
+        self.write(address, AMOS[op](old, value % 256**size, 8 * size), size)
+        return extend(old, 8 * size)
+
+    def load(self, name: str, address: int) -> int:
+        """A load by its name: l, width, perhaps u."""
+        size = SIZES[name[1]]
+        value = self.read(address, size)
+        return value if name.endswith("u") else extend(value, 8 * size)

@@ -93,6 +93,12 @@ class Ours:
                 f" {h.mcause:#x} mepc {h.mepc:#x} mtval {h.mtval:#x}"
             )
 
+    def retired(self) -> int:
+        """Instructions retired since reset."""
+        h = self.hart
+        count: int = h.instret_base - h.bud & 0xFFFF_FFFF_FFFF_FFFF
+        return count
+
     def step(self) -> int:
         self.hart.step()
         pc: int = self.hart.pc
@@ -109,13 +115,17 @@ class Ours:
 
 def differences(a: State, b: State) -> list[str]:
     """Where two states differ, as text."""
-    out = [f"x{i}: ours {p:#x}, theirs {q:#x}" for i, (p, q) in enumerate(zip(a.x, b.x, strict=True)) if p != q]
-    out += [f"f{i}: ours {p:#x}, theirs {q:#x}" for i, (p, q) in enumerate(zip(a.f, b.f, strict=True)) if p != q]
+    out = [
+        f"x{i}: ours {p:#x}, theirs {q:#x}" for i, (p, q) in enumerate(zip(a.x, b.x, strict=True)) if p != q
+    ]
+    out += [
+        f"f{i}: ours {p:#x}, theirs {q:#x}" for i, (p, q) in enumerate(zip(a.f, b.f, strict=True)) if p != q
+    ]
     if a.fcsr != b.fcsr:
         out.append(f"fcsr: ours {a.fcsr:#x}, theirs {b.fcsr:#x}")
     if a.area != b.area:
         at = next(i for i in range(AREA) if a.area[i] != b.area[i])
-        out.append(f"area[{at:#x}]: ours {a.area[at:at + 8].hex()}, theirs {b.area[at:at + 8].hex()}")
+        out.append(f"area[{at:#x}]: ours {a.area[at : at + 8].hex()}, theirs {b.area[at : at + 8].hex()}")
     return out
 
 
@@ -141,7 +151,8 @@ def explain(ours: Ours, theirs: Machine, program: Program, base: int, frm: int) 
                 for r in ("rs1", "rs2", "rs3", "rd")
                 if r in v
             )
-            return f"{name} ({disassemble(word, pc)}, {word:#x}) at {pc:#x} with {sources}, frm {frm}: {'; '.join(found)}"
+            at = f"{name} ({disassemble(word, pc)}, {word:#x}) at {pc:#x}"
+            return f"{at} with {sources}, frm {frm}: {'; '.join(found)}"
     return "they differ run as a whole and not instruction by instruction"
 
 

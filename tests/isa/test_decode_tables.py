@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.isa.test_encodings import HALVES, INSNS, WORDS, random_word
+from tests.isa.words import HALVES, INSNS, WORDS, random_word
 from tests.lib.hart import Bench, Hart
 from vcpu_worker.codegen import decode as tables
 from vcpu_worker.isa import ext
@@ -52,7 +52,12 @@ def test_random_32_bit_words_give_the_record_the_registry_says(isa: str) -> None
 
 def test_a_branch_out_of_its_page_is_far() -> None:
     h = bench_hart(ALL)
-    for name, operands in (("beq", {"rs1": 1, "rs2": 2}), ("jal", {"rd": 1}), ("c.j", {}), ("c.beqz", {"rs1": 8})):
+    for name, operands in (
+        ("beq", {"rs1": 1, "rs2": 2}),
+        ("jal", {"rd": 1}),
+        ("c.j", {}),
+        ("c.beqz", {"rs1": 8}),
+    ):
         decode = "decode16" if name.startswith("c.") else "decode32"
         for off, imm, near in ((0, -2, False), (2, -2, True), (4000, 94, True), (4000, 96, False)):
             word = encode(name, imm=imm, **operands)

@@ -108,7 +108,9 @@ def give(h: Hart, i: Insn, values: list[int]) -> None:
 
 
 def result(h: Hart, i: Insn) -> int:
-    return h.f[RD] if i.register_class["rd"] == "f" else h.x[RD]
+    """What the instruction wrote to rd."""
+    value: int = (h.f if i.register_class["rd"] == "f" else h.x)[RD]
+    return value
 
 
 def narrowed(name: str, a: int) -> int:

@@ -151,4 +151,5 @@ def test_random_programs_end_as_on_unicorn(group: str) -> None:
 def test_a_million_instructions_end_as_on_unicorn(group: str) -> None:
     seed = random.SystemRandom().getrandbits(32)
     print(f"seed {seed}")
-    assert run(group, 1_000_000, seed) >= 1_000_000
+    count = 1_000_000 if GROUPS[group].length > 1 else 125_000
+    assert run(group, count, seed) >= count

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.lib.hart import RAM_BASE, Bench, Hart
+from vcpu_worker.csr import reg
 from vcpu_worker.csr.bits import Priv
-from vcpu_worker.csr.reg import NUMBERS
 from vcpu_worker.isa.insn import encode
 
+reg.load_all()
 MASK64 = (1 << 64) - 1
 
 
@@ -40,11 +41,11 @@ class Cpu:
 
     def poke(self, name: str, value: int) -> None:
         """A CSR as a debugger writes it."""
-        self.hart.call("csr_poke", NUMBERS[name], value & MASK64)
+        self.hart.call("csr_poke", reg.NUMBERS[name], value & MASK64)
 
     def peek(self, name: str) -> int:
         """A CSR as a debugger reads it."""
-        return self.hart.call("csr_peek", NUMBERS[name])
+        return self.hart.call("csr_peek", reg.NUMBERS[name])
 
     def do(self, name: str, **operands: int) -> Trapped | None:
         """One instruction in the present mode."""
@@ -76,10 +77,10 @@ class Cpu:
     def write(self, csr: str | int, value: int) -> Trapped | None:
         """csrw."""
         self.hart.x[5] = value
-        return self.do("csrrw", rd=0, rs1=5, csr=NUMBERS[csr] if isinstance(csr, str) else csr)
+        return self.do("csrrw", rd=0, rs1=5, csr=reg.NUMBERS[csr] if isinstance(csr, str) else csr)
 
     def read(self, csr: str | int) -> int | Trapped:
         """csrr."""
-        trapped = self.do("csrrs", rd=6, rs1=0, csr=NUMBERS[csr] if isinstance(csr, str) else csr)
+        trapped = self.do("csrrs", rd=6, rs1=0, csr=reg.NUMBERS[csr] if isinstance(csr, str) else csr)
         value: int = self.hart.x[6]
         return value if trapped is None else trapped

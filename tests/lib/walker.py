@@ -118,7 +118,7 @@ def random_space(rng: random.Random, memory: range, pages: int) -> tuple[Space, 
     levels = LEVELS[mode]
     frames = rng.sample(range(memory.start >> 12, memory.stop >> 12), pages)
     s = Space(mode, frames[0] << 12, memory=memory)
-    slots = rng.sample(range(512), 4) + [0, 511]
+    slots = [*rng.sample(range(512), 4), 0, 511]
     for frame in frames:
         for slot in slots:
             if rng.random() < 0.85:

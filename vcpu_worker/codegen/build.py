@@ -100,8 +100,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-def build(progress: Progress) -> Blob:
-    """Compile everything. Errors: NativeError, LinkError, numba's; SystemExit if a child failed."""
+def build(progress: Progress) -> tuple[Blob, dict[str, int]]:
+    """Compile everything: the blob, and where each function of it lies. Errors: NativeError, LinkError, numba's; SystemExit if a child failed."""
     import_all()
     from vcpu_worker.codegen import decode, handlers
     from vcpu_worker.codegen.lower import Target
@@ -136,9 +136,15 @@ def build(progress: Progress) -> Blob:
     code = flat.code + b"\xcc" * (-len(flat.code) % 4096)
     tables = decode.tables()
     blob = Blob(code, exports, [flat.symbols[n] for n in names], flat.symbols["op_stop"], tables)
-    if os.environ.get("EMU_ENGINE_ASM"):
-        Path(os.environ["EMU_ENGINE_ASM"]).write_text(tm.emit_assembly(whole))
-    return blob
+    return blob, flat.symbols
+
+
+def symbol_map(symbols: dict[str, int], size: int) -> bytes:
+    """Lines `offset size name` (hex), by offset: what a perf map of the engine is made from."""
+    order = sorted((at, name) for name, at in symbols.items())
+    ends = [at for at, _ in order[1:]] + [size]
+    lines = [f"{at:x} {end - at:x} {name}" for (at, name), end in zip(order, ends, strict=True)]
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _check_callees(declared: dict[str, tuple[Native, Rewritten]]) -> None:
@@ -173,7 +179,8 @@ def main(argv: list[str] | None = None) -> int:
     path = blob_path(digest())
     if not args.force and read_blob(path) is not None:
         return 0
-    blob = build(progress)
+    blob, symbols = build(progress)
+    write_atomically(path.with_suffix(".sym"), symbol_map(symbols, len(blob.code)))
     write_atomically(path, blob.pack())
     total = len(NATIVES) + 3
     progress(total, total, "done")

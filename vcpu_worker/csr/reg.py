@@ -17,6 +17,7 @@ Source: RISC-V Privileged 1.13, chapter 2.
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import sys
 from collections.abc import Callable, Iterable
@@ -94,6 +95,12 @@ def csr(
             raise ValueError(f"CSR {each} ({n:#x}) declared twice: {old.where} and {row.where}")
         NAMES[n], NUMBERS[each], _ROW_OF[n] = each, n, row
     ROWS.append(row)
+
+
+def load_all() -> dict[int, str]:
+    """Import every module that declares rows; number -> name of all CSRs."""
+    importlib.import_module("vcpu_worker.csr.access")
+    return NAMES
 
 
 def _native_name(body: Body | None) -> str | None:

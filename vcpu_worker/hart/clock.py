@@ -15,12 +15,15 @@ Source: BEHAVIOUR 4.5 (mtime), DESIGN 3 "Time".
 from __future__ import annotations
 
 from ipc.layout import HEADER
+from ipc.sbi import Hsm
 from vcpu_worker.native import native, prim
 
 prim("icall4", "udiv", "urem", "fence_acquire", "cpu_relax")
 
 CLOCK_MONOTONIC = 1
 NS_PER_S = 1_000_000_000
+NEVER = 0xFFFF_FFFF_FFFF_FFFF
+LONGEST_TICKS = 1 << 33  # times NS_PER_S stays below 2**64
 
 
 @native("u64(HART)")
@@ -64,3 +67,21 @@ def time_ticks(h):
     """mtime, ticks: what rdtime and the CLINT's mtime register give."""
     g = HEADER(h.header)
     return time_raw(h) + g.mtime_delta
+
+
+@native("u64(HART)", export=True)
+def deadline_ns(h):
+    """Host ns until h.deadline (set_deadline), rounded up; 0: it is past; all ones: none, or time stands.
+
+    A deadline far away is given in parts: the sleeper asks again.
+    """
+    g = HEADER(h.header)
+    if h.deadline == NEVER or g.clock_enabled == 0 or h.hsm_state == Hsm.STOPPED:
+        return NEVER
+    now = time_ticks(h)
+    if now >= h.deadline:
+        return 0
+    left = h.deadline - now
+    if left > LONGEST_TICKS:
+        left = LONGEST_TICKS
+    return udiv(left * NS_PER_S + g.mtime_freq - 1, g.mtime_freq)

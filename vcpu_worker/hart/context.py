@@ -96,7 +96,7 @@ def satp_context(h):
     return n
 
 
-@native("u64(HART)")
+@native("u64(HART)", export=True)
 def update_ctx(h):
     """Derive dctx, fctx, fs_off and pmp_active from the mode, mstatus, satp and the PMP entries.
 

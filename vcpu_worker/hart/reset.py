@@ -95,7 +95,9 @@ def hart_reset(h):
     now = h.instret_base - h.bud
     h.minstret_delta = 0 - now
     h.mcycle_delta = 0 - now
+    h.code_epoch = h.code_epoch + 1  # a reset restores what was loaded into RAM
     flush_tlb(h)
     forget_contexts(h)
+    sbi_reset_hart(h)
     set_deadline(h)
     return update_ctx(h)

@@ -10,7 +10,7 @@ Source: DESIGN laws 6 and 7, section 3.
 
 from __future__ import annotations
 
-from ipc.layout import EV_FLUSH, EV_MSG, Exit, Fault
+from ipc.layout import EV_MSG, EV_TRACE, HEADER, TRACE_ASM, TRACE_INT, Exit, Fault
 from vcpu_worker.native import native
 
 CAUSE_ILLEGAL = 2
@@ -76,9 +76,30 @@ def hart_poll(h):
         h.exit_reason = Exit.EVENT
         return 1
     irq = pending_irq(h)
+    told = 0
     if irq != 0:
+        epc = h.pc
         interrupt_enter(h, irq - 1)
-    return 0
+        told = tell_trap(h, (1 << 63) | (irq - 1), epc, 0)
+    if (ev & EV_TRACE) != 0:
+        h.trace_ready |= TRACE_ASM
+        h.exit_reason = Exit.TRACE
+        told = 1
+    return told
+
+
+@native("u64(HART, u64, u64, u64)")
+def tell_trap(h, cause, epc, tval):
+    """Note a trap for the log, if there is one. 1: leave with Exit.TRACE."""
+    g = HEADER(h.header)
+    if (g.trace & TRACE_INT) == 0:
+        return 0
+    h.trace_cause = cause
+    h.trace_epc = epc
+    h.trace_tval = tval
+    h.trace_ready |= TRACE_INT
+    h.exit_reason = Exit.TRACE
+    return 1
 
 
 @native("u64(HART)")
@@ -89,6 +110,7 @@ def leave(h):
     if fault == Fault.TRAP:
         if h.trap_cause == CAUSE_ILLEGAL and h.trap_tval == 0:
             h.trap_tval = insn_bits(h)
+        epc = h.pc
         trap_enter(h)
         if h.exact_left == 0:
             # a guest that traps for ever still comes to its polls
@@ -96,6 +118,8 @@ def leave(h):
             h.instret_base -= 1
         if h.mode_step != 0:
             h.exit_reason = Exit.STEP
+            return 1
+        if tell_trap(h, h.trap_cause, epc, h.trap_tval) != 0:
             return 1
         if h.event != 0 or slt(h.bud, 1):
             return hart_poll(h)

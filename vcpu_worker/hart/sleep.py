@@ -5,26 +5,24 @@ level; fence; load asleep; kick if set. One of the two sees the other (DESIGN la
 Pairs with hart.doorbell.raise_event and hart.plic.plic_set_level; `post_event` is the main loop's.
 
 Rule: while HSM says STOPPED interrupts do not wake a hart, only its events do (a start sets one).
-A deadline counts only if its interrupt is enabled in mie: a compare value in the past that nobody
-listens to must not keep the host busy.
-Units: deadlines in mtime ticks, results in ns. Source: Privileged 3.3.3 (WFI), SBI 2.0 chapter 9.
+The deadline (mtime ticks) is made anew before each sleep, and cannot change during one: who writes a
+sleeper's mtimecmp sets its event.
+Source: Privileged 3.3.3 (WFI), SBI 2.0 chapter 9.
 """
 
 from __future__ import annotations
 
 from ipc import layout
+from ipc.sbi import Hsm
 from vcpu_worker.native import native, prim
 
 prim("fence", "atomic_add32", "atomic_or32", "atomic_swap32", "udiv")
 
 HART_SIZE = layout.HART.size
-NEVER = 0xFFFF_FFFF_FFFF_FFFF
 MINUS_ONE = 0xFFFF_FFFF
-MTIP, STIP = 1 << 7, 1 << 5
-STCE_SHIFT = 63
+NEVER = 0xFFFF_FFFF_FFFF_FFFF
 NS = 1_000_000_000
 LONGEST_TICKS = 1 << 33  # times NS stays below 2**64; a longer sleep is slept in parts
-HSM_STOPPED, HSM_START_PENDING = 1, 2
 
 
 @native("u64(HART)")
@@ -32,11 +30,11 @@ def must_wake(h):
     """1 if a level is set that ends a sleep; the caller has fenced."""
     if h.event != 0 or h.flush_want != h.flush_done:
         return 1
-    if h.hsm_state == HSM_STOPPED:
+    if h.hsm_state == Hsm.STOPPED:
         return 0
-    if h.hsm_state == HSM_START_PENDING:
+    if h.hsm_state == Hsm.START_PENDING:
         return 1
-    if mip_now(h) & h.mie != 0:
+    if levels(h, h.mie) != 0:
         return 1
     return 0
 
@@ -49,6 +47,7 @@ def prepare_sleep(h):
     if must_wake(h) != 0:
         h.asleep = 0
         return 0
+    set_deadline(h)
     g = HEADER(h.header)
     atomic_add32(addr(g.runnable), MINUS_ONE)
     return 1
@@ -73,24 +72,14 @@ def end_sleep(h):
 
 @native("u64(HART)", export=True)
 def sleep_ns(h):
-    """Host ns until the next enabled timer interrupt is due; 0: it is; all ones: none, or time stands.
-
-    Not hart.clock.deadline_ns, which counts disabled ones too.
-    """
+    """Host ns until h.deadline, rounded up; 0: it has passed; all ones: there is none, or time stands."""
     g = HEADER(h.header)
-    if g.clock_enabled == 0 or h.hsm_state == HSM_STOPPED:
-        return NEVER
-    due = NEVER
-    if h.mie & MTIP != 0:
-        due = h.mtimecmp
-    if h.mie & STIP != 0 and h.menvcfg >> STCE_SHIFT != 0 and h.stimecmp < due:
-        due = h.stimecmp
-    if due == NEVER:
+    if h.deadline == NEVER or g.clock_enabled == 0:
         return NEVER
     now = time_ticks(h)
-    if now >= due:
+    if now >= h.deadline:
         return 0
-    left = due - now
+    left = h.deadline - now
     if left > LONGEST_TICKS:
         left = LONGEST_TICKS
     return udiv(left * NS + g.mtime_freq - 1, g.mtime_freq)

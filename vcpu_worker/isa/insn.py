@@ -36,7 +36,7 @@ from vcpu_worker.isa import fields
 
 INTEGER, FLOAT = "x", "f"
 # what a field has when encode() is not told, if the body does not use it
-_DEFAULTS = {"rm": 7, "pred": 15, "succ": 15}
+_DEFAULTS = {"rm": 7, "pred": 15, "succ": 15, "aq": 0, "rl": 0}
 # fields that a body may take as its operand `imm` (as pred * 16 + succ, aq * 2 + rl)
 _THROUGH_IMM = frozenset({"shamt", "csr", "pred", "succ", "aq", "rl"})
 

@@ -5,7 +5,6 @@ by -1: quotient the dividend, remainder 0. So the divisor is made harmless befor
 Source: Unprivileged ISA 20240411, chapter 13 ("M"), table "Semantics for division by zero and overflow".
 """
 
-# ruff: noqa: F811
 from __future__ import annotations
 
 from vcpu_worker.isa.insn import insn

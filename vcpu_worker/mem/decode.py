@@ -2,9 +2,9 @@
 
 A record, little-endian: u16 op, u8 rd, u8 rs1, u8 rs2, s24 imm. An integer rd of 0 is 32 (x[32] takes
 writes to x0). imm holds, as the body needs it: the immediate; the upper 20 bits of lui and auipc; the
-shift amount; the CSR number; pred * 16 + succ; aq * 2 + rl; or rm + rs3 * 8. A *near* branch, one whose target lies
-in the 4 KiB page of the instruction, has its own op and four times the offset: the distance in bytes of
-records, since each halfword of a page has a record.
+shift amount; the CSR number; pred * 16 + succ; aq * 2 + rl; or rm + rs3 * 8. A *near* branch, one whose
+target lies in the 4 KiB page of the instruction, has its own op and four times the offset: the distance
+in bytes of records, since each halfword of a page has a record.
 
 The tables are made by `codegen.decode` from the instruction registry; their layout is declared here.
 An instruction of an extension that the hart lacks decodes as if it were not declared.

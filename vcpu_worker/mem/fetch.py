@@ -13,7 +13,7 @@ Source: Unprivileged ISA, "Zifencei"; Privileged 4.2.1.
 
 from __future__ import annotations
 
-from ipc.layout import FETCH_ENTRIES
+from ipc.layout import EV_TRACE, FETCH_ENTRIES, HEADER, TRACE_ASM
 from vcpu_worker.native import native
 
 OP_DECODE, OP_ILLEGAL, OP_GOTO, OP_CROSS = 0, 1, 2, 3
@@ -180,6 +180,10 @@ def fetch_one(h, va):
 @native("u64(HART, u64, u64)")
 def decode_at(h, rec, va):
     """Make the record of the instruction at va, in place, from its page's copy."""
+    g = HEADER(h.header)
+    if (g.trace & TRACE_ASM) != 0 and (h.event & EV_TRACE) == 0:
+        h.trace_pc = va
+        atomic_or32(addr(h.event), EV_TRACE)
     off = va & 0xFFF
     page = rec - (off << 2)
     low = ld16(page + PAGE_COPY + off)

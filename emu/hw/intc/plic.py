@@ -2,14 +2,12 @@
 
 Registers and claim logic are `vcpu_worker.hart.plic`, on words of the control object; harts serve their own
 accesses. What comes here is an access to no register or of a wrong width: logged, read as 0.
-Rule: a raised line rings the sleeping harts that the compiled code names, and always by a system call.
 Source: RISC-V PLIC 1.0.0; BEHAVIOUR 4.5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from emu.core.fdt import Node
 from emu.core.irq import Sink
@@ -20,59 +18,29 @@ from ipc.layout import PLIC_SOURCES
 MEIP, SEIP = 11, 9
 
 
-class PlicCode(Protocol):
-    """The compiled functions it needs, bound to one VM's control object."""
-
-    def plic_set_level(self, source: int, level: int) -> int:
-        """Store the level; bitmap of harts 0..63 to ring."""
-        ...
-
-    def plic_sleepers(self, source: int, first: int) -> int:
-        """Bitmap of harts first..first+63 to ring for `source`."""
-        ...
-
-    def plic_reset(self) -> None:
-        """Everything 0, lines keep their level."""
-        ...
-
-
 class Plic(Device):
-    """harts: how many; ring: wakes one of them."""
+    """set_level(source, level): the compiled function that stores a line's level and wakes harts.
+    reset_words(): the one that empties all words; lines keep their level."""
 
     name = "plic"
 
-    def __init__(self, code: PlicCode, harts: int, ring: Callable[[int], None]) -> None:
+    def __init__(self, set_level: Callable[[int, bool], None], reset_words: Callable[[], None]) -> None:
         super().__init__()
-        self._code = code
-        self._harts = harts
-        self._ring = ring
+        self._set_level = set_level
+        self._reset_words = reset_words
 
     def input(self, source: int) -> Sink:
         """What a device's line for `source` (1..95) is connected to."""
         assert 0 < source < PLIC_SOURCES
 
         def sink(level: bool) -> None:
-            self.set_level(source, level)
+            self._set_level(source, level)
 
         return sink
 
-    def set_level(self, source: int, level: bool) -> None:
-        """A line is driven."""
-        wake = self._code.plic_set_level(source, int(level))
-        first = 0
-        while True:
-            while wake:
-                lowest = wake & -wake
-                self._ring(first + lowest.bit_length() - 1)
-                wake ^= lowest
-            first += 64
-            if not level or first >= self._harts:
-                return
-            wake = self._code.plic_sleepers(source, first)
-
     def reset(self) -> None:
         """All words 0. The harts are stopped."""
-        self._code.plic_reset()
+        self._reset_words()
 
     def read(self, off: int, size: int) -> int:
         """No register, or not 4 bytes."""

@@ -94,14 +94,18 @@ def read_file(path: str, most: int) -> bytes:
         raise ImageError(strerror(error)) from error
 
 
-def read_image(path: str, base: int, most: int, raw_may_be: bool = True) -> Image:
+def read_image(
+    path: str, base: int, most: int, raw_may_be: bool = True, raw_only: bool = False
+) -> Image:
     """Load the file at `path`; what is not ELF goes to `base`, and may be `most` bytes long.
 
     raw_may_be: anything that is neither ELF nor Linux Image is taken as it is (firmware, loader); else
-    it must at least not be known as something that is no kernel.
+    it must at least not be known as something that is no kernel. raw_only: whatever it is.
     Errors: ImageError.
     """
     data = read_file(path, most)
+    if raw_only:
+        return Image(Kind.RAW, base, base, base + len(data), (Segment(base, data),))
     if data.startswith(GZIP_MAGIC):
         data = _gunzip(data, most)
     if not data:

@@ -17,7 +17,7 @@ from emu.core.log import Log
 from emu.hw.char.ns16550a import Ns16550a
 from emu.hw.intc.aclint import Sswi
 from emu.hw.intc.clint import Clint
-from emu.hw.intc.plic import Plic, PlicCode
+from emu.hw.intc.plic import Plic
 from emu.hw.misc.sifive_test import PASS, RESET, PowerSwitch, SifiveTest
 from emu.hw.register import Device, ShadowTable
 from emu.hw.rtc.goldfish import GoldfishRtc
@@ -50,13 +50,14 @@ SERIAL_PATH = f"/soc/serial@{UART0[0]:x}"
 class Surroundings:
     """What the board stands on: the control object's words, compiled code, clocks, and whom it may ask."""
 
+    space: AddressSpace
     header: View
     slots: Sequence[View]
-    plic: PlicCode
-    ring: Callable[[int], None]  # wake a sleeping hart
+    set_level: Callable[[int, bool], None]  # the PLIC's compiled functions
+    reset_plic: Callable[[], None]
     virtual: Clock
     rtc: Clock
-    rtc_offset_ns: Callable[[], int]
+    rtc_offset_ns: int
     guest_ns: Callable[[], int]
     switch: PowerSwitch
     log: Log
@@ -66,12 +67,11 @@ class VirtBoard:
     """The devices, at their addresses. `bits`: EXT_* word that every hart has."""
 
     def __init__(self, around: Surroundings, bits: int, ram_size: int, aclint: bool = False) -> None:
-        harts = len(around.slots)
         self.ram_size = ram_size
         self._around = around
         self._bits = bits
-        self.space = AddressSpace(unassigned=lambda text: around.log.write("invalid_mem", text))
-        self.plic = Plic(around.plic, harts, around.ring)
+        self.space = around.space
+        self.plic = Plic(around.set_level, around.reset_plic)
         self.clint = Clint(around.header, around.slots, aclint)
         self.sswi = Sswi() if aclint else None
         self.uart = Ns16550a(around.virtual, shadows=ShadowTable(around.header), gpa=UART0[0])
@@ -154,14 +154,15 @@ class VirtBoard:
     def _cpu_nodes(self, cpus: Node, intcs: Sequence[int]) -> None:
         bits = self._bits
         cpus.cells("#address-cells", 1).cells("#size-cells", 0).cells("timebase-frequency", TIMEBASE_HZ)
+        extensions, isa = ext.isa_extensions(bits), ext.isa_string(bits)
         for i, intc in enumerate(intcs):
             cpu = cpus.add(f"cpu@{i:x}").cells("phandle", intc - 1).strings("device_type", "cpu")
             cpu.cells("reg", i).strings("status", "okay").strings("compatible", "riscv")
             for name in ("cbop", "cboz", "cbom"):
                 if ext.has(bits, f"Zi{name}"):
                     cpu.cells(f"riscv,{name}-block-size", CACHE_BLOCK)
-            cpu.strings("riscv,isa-extensions", *ext.isa_extensions(bits))
-            cpu.strings("riscv,isa-base", "rv64i").strings("riscv,isa", ext.isa_string(bits))
+            cpu.strings("riscv,isa-extensions", *extensions)
+            cpu.strings("riscv,isa-base", "rv64i").strings("riscv,isa", isa)
             cpu.strings("mmu-type", ext.mmu_type(bits))
             controller = cpu.add("interrupt-controller").cells("#interrupt-cells", 1)
             controller.flag("interrupt-controller").strings("compatible", "riscv,cpu-intc")

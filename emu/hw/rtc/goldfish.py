@@ -7,8 +7,6 @@ Source: Android emulator's GOLDFISH-VIRTUAL-HARDWARE.TXT, "Goldfish timer"; BEHA
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from emu.core.fdt import Node
 from emu.core.irq import OutLine
 from emu.hw.register import Device, RegisterMap
@@ -25,17 +23,16 @@ class GoldfishRtc(Device):
     irq = OutLine("alarm")
     name = "goldfish_rtc"
 
-    def __init__(self, clock: Clock, offset_ns: Callable[[], int] = lambda: 0) -> None:
-        """`clock` drives it; the guest's calendar is `offset_ns()` ahead of it (asked at each reset)."""
+    def __init__(self, clock: Clock, offset_ns: int = 0) -> None:
+        """`clock` drives it; the guest's calendar starts `offset_ns` ahead of it."""
         super().__init__()
         self._clock = clock
-        self._ask_offset = offset_ns
+        self._offset_ns = offset_ns
         self._timer = Timer(clock, self._fire)
         self.reset()
 
     def reset(self) -> None:
-        """No alarm, no interrupt; the time goes on."""
-        self._offset_ns = self._ask_offset()
+        """No alarm, no interrupt; the calendar goes on, as the guest has set it."""
         self._timer.cancel()
         self.alarm_ns = 0
         self.alarm_running = False

@@ -1,0 +1,85 @@
+"""A pseudo-terminal as a character device: the other side is opened by whoever wants to talk.
+
+Rule: while nobody has the other side open, output vanishes and nothing is read; a timer looks again once a
+second, as QEMU does (a closed pseudo-terminal is always "ready", so waiting for it would be a busy loop).
+Source: pty(7); BEHAVIOUR 5.4.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import tty
+
+from emu.chardev.base import Chardev
+from emu.chardev.stream import Stream
+from emu.errors import HostError, strerror
+from emu.loop.poll import MainLoop
+from emu.loop.timers import MS, Timer
+
+LOOK_EVERY_MS = 1000
+
+
+class Pty(Chardev):
+    """`filename` names the side to open."""
+
+    def __init__(self, label: str, loop: MainLoop) -> None:
+        super().__init__(label)
+        self._loop = loop
+        try:
+            self._master, slave = os.openpty()
+        except OSError as error:
+            raise HostError(f"Failed to create PTY: {strerror(error)}") from error
+        tty.setraw(slave)
+        self.path = os.ttyname(slave)
+        self.filename = f"pty:{self.path}"
+        os.close(slave)
+        os.set_blocking(self._master, False)
+        self._stream: Stream | None = None
+        self._timer = Timer(loop.clocks.realtime, self._look, MS)
+        self._look()
+
+    def _look(self) -> None:
+        poll = select.poll()
+        poll.register(self._master, select.POLLOUT)
+        events = poll.poll(0)
+        if events and events[0][1] & select.POLLHUP:
+            self._timer.mod(self._loop.clocks.realtime.now_ns() // MS + LOOK_EVERY_MS)
+            return
+        fd = os.dup(self._master)
+        self._stream = Stream(
+            self._loop, fd, fd, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
+            lambda: self.frontend.backend_writable(), self._ended,
+        )  # fmt: skip
+
+    def _ended(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        stream.close()
+        self.frontend.backend_writable()
+        self._look()
+
+    def write(self, data: bytes) -> int:
+        """To the other side, if it is open."""
+        return self._stream.write(data) if self._stream else len(data)
+
+    def watch_writable(self) -> None:
+        """As `Chardev`."""
+        if self._stream:
+            self._stream.watch_writable()
+        else:
+            self.frontend.backend_writable()
+
+    def accept_input(self) -> None:
+        """As `Chardev`."""
+        if self._stream:
+            self._stream.accept_input()
+
+    def close(self) -> None:
+        """Write the rest; the other side sees a hang-up."""
+        self._timer.cancel()
+        stream, self._stream = self._stream, None
+        if stream:
+            stream.close()
+        os.close(self._master)

@@ -1,0 +1,39 @@
+"""Guest physical memory as the main loop reads and writes it: RAM, and the mask ROM.
+
+Rule: by system calls on the object's descriptor (`ipc.ram`), so that a host without memory is an error
+here and not SIGBUS. Harts may store at the same time: what is read is what was there at some moment.
+"""
+
+from __future__ import annotations
+
+from emu.errors import UserError
+from ipc.errors import ResourceError
+from ipc.ram import Ram
+
+
+class GuestMemory:
+    """RAM at `base`, ROM bytes at `rom_base`."""
+
+    def __init__(self, ram: Ram, base: int, rom: memoryview, rom_base: int) -> None:
+        self._ram = ram
+        self._base = base
+        self._rom = rom
+        self._rom_base = rom_base
+
+    def read(self, gpa: int, size: int) -> bytes:
+        """`size` bytes at `gpa`. Errors: ValueError if that is not memory."""
+        off = gpa - self._rom_base
+        if 0 <= off and off + size <= len(self._rom):
+            return bytes(self._rom[off : off + size])
+        return self._ram.read(gpa - self._base, size)
+
+    def write(self, gpa: int, data: bytes) -> None:
+        """Store to RAM. Errors: ValueError outside of it; UserError if the host has no memory."""
+        try:
+            self._ram.write(gpa - self._base, data)
+        except ResourceError as error:
+            raise UserError(str(error)) from error
+
+    def close(self) -> None:
+        """Give the ROM's buffer back."""
+        self._rom.release()

@@ -1,0 +1,145 @@
+/* Walkers that set A and D against a writer of the same PTE's software bits: no bit is lost.
+ *
+ * params: count = races (PTE times turn) of each phase.
+ * Phases: a store's walker against the writer; a load's walker against a store's; all three (3 harts).
+ *
+ * All 512 PTEs of one Sv39 leaf table map one frame. In a turn they are cleared to A = D = 0, then each
+ * walker touches all pages in order, and the writer stays on a PTE, toggling its software bits by AMO,
+ * until the walkers have been there. The writer alone changes these bits: every AMO must return what its
+ * last one left. After the turn every PTE has exactly the bits it should have.
+ * Source: Privileged ISA, 4.4 "Sv39", "Svadu" (the update is atomic with respect to other accesses).
+ */
+#include "rt.h"
+
+#define PTES 512
+#define PTE_V 1ul
+#define PTE_R 2ul
+#define PTE_W 4ul
+#define PTE_A 0x40ul
+#define PTE_D 0x80ul
+#define PTE_SOFT 0x300ul
+#define MSTATUS_MPRV (1ul << 17)
+#define MSTATUS_MPP (3ul << 11)
+#define MSTATUS_MPP_S (1ul << 11)
+#define MENVCFG_ADUE (1ul << 61)
+#define SATP_SV39 (8ul << 60)
+#define VA 0x40000000ul /* second gigabyte: nothing of ours is there */
+#define PATIENCE 1000000 /* toggles on one PTE before the writer goes on */
+
+static volatile u64 root[512], middle[512], leaves[PTES] __attribute__((aligned(4096)));
+static volatile u64 frame[512] __attribute__((aligned(4096)));
+static u8 soft[PTES]; /* what the writer left in PTE_SOFT >> 8 */
+static volatile u64 toggles, overlapped;
+
+enum { LOAD, STORE, WRITER, IDLE };
+static const u8 roles[3][3] = {{STORE, WRITER, IDLE}, {LOAD, STORE, IDLE}, {STORE, LOAD, WRITER}};
+
+static void fail(const char *what, u64 turn, u64 i, u64 seen, u64 expected) {
+    console_lock();
+    print("adbits LOST %s turn=%u pte=%u seen=%x expected=%x\n", what, turn, i, seen, expected);
+    finish(1);
+}
+
+/* Translated accesses from M-mode: MPRV with MPP = S for one instruction. */
+static u64 load_as_s(u64 va) {
+    u64 value;
+    csr_set(mstatus, MSTATUS_MPRV);
+    __asm__ volatile("ld %0, (%1)" : "=r"(value) : "r"(va) : "memory");
+    csr_clear(mstatus, MSTATUS_MPRV);
+    return value;
+}
+
+static void store_as_s(u64 va, u64 value) {
+    csr_set(mstatus, MSTATUS_MPRV);
+    __asm__ volatile("sd %1, (%0)" ::"r"(va), "r"(value) : "memory");
+    csr_clear(mstatus, MSTATUS_MPRV);
+}
+
+static u64 amoxor(volatile u64 *at, u64 value) {
+    u64 old;
+    __asm__ volatile("amoxor.d %0, %2, %1" : "=r"(old), "+A"(*at) : "r"(value) : "memory");
+    return old;
+}
+
+static void write_soft(u64 turn, u64 i, u64 until) {
+    u64 had = soft[i], count = 0, before = 0;
+    for (; count < PATIENCE; count++) {
+        u64 bits = 1 + count % 3; /* 1, 2, 3: both bits, alone and together */
+        u64 old = amoxor(&leaves[i], bits << 8);
+        if ((old & PTE_SOFT) >> 8 != had)
+            fail("a software bit", turn, i, old, had << 8);
+        had ^= bits;
+        if ((old & until) == until)
+            break;
+        before = 1;
+    }
+    soft[i] = (u8)had;
+    toggles += count + 1;
+    overlapped += before;
+}
+
+static void walk(u64 turn, u64 i, u64 store) {
+    u64 va = VA + (i << 12);
+    if (store) {
+        store_as_s(va, turn);
+    } else {
+        load_as_s(va);
+    }
+}
+
+static void play(u64 me, u64 phase, u64 turns) {
+    u64 role = me < 3 ? roles[phase][me] : IDLE, stores = 0;
+    u64 until = phase == 1 ? 0 : PTE_A | PTE_D;
+    for (u64 turn = 1; turn <= turns; turn++) {
+        if (me == 0)
+            for (u64 i = 0; i < PTES; i++)
+                leaves[i] = ((u64)frame >> 12) << 10 | PTE_V | PTE_R | PTE_W | (u64)soft[i] << 8;
+        barrier(me);
+        __asm__ volatile("sfence.vma" ::: "memory");
+        skew(me, 1000);
+        for (u64 i = 0; i < PTES; i++) {
+            if (role == WRITER)
+                write_soft(turn, i, until);
+            else if (role != IDLE)
+                walk(turn, i, role == STORE);
+            if (role == STORE && leaves[i] & PTE_D)
+                stores++;
+        }
+        if (role == STORE && stores != turn * PTES)
+            fail("D after its own store", turn, stores, 0, 0);
+        barrier(me);
+        if (me == 0) {
+            for (u64 i = 0; i < PTES; i++) {
+                u64 expected = ((u64)frame >> 12) << 10 | PTE_V | PTE_R | PTE_W | PTE_A | PTE_D | (u64)soft[i] << 8;
+                if (leaves[i] != expected)
+                    fail("A or D", turn, i, leaves[i], expected);
+            }
+            if (frame[0] != turn)
+                fail("a store through the page", turn, 0, frame[0], turn);
+        }
+    }
+    barrier(me);
+}
+
+u64 guest_main(u64 me) {
+    u64 phases = params.harts >= 3 ? 3 : 2, turns = (params.count + PTES - 1) / PTES;
+    chance_seed(me);
+    if (me == 0) {
+        root[VA >> 30] = ((u64)middle >> 12) << 10 | PTE_V;
+        middle[0] = ((u64)leaves >> 12) << 10 | PTE_V;
+    }
+    csr_write(pmpaddr0, ~0ul);
+    csr_write(pmpcfg0, 0x1f);
+    csr_write(0x30a, MENVCFG_ADUE);
+    csr_clear(mstatus, MSTATUS_MPP);
+    csr_set(mstatus, MSTATUS_MPP_S);
+    barrier(me);
+    csr_write(satp, SATP_SV39 | (u64)root >> 12);
+    for (u64 phase = 0; phase < phases; phase++) {
+        play(me, phase, turns);
+        if (me == 0)
+            print("adbits phase %u races=%u toggles=%u overlapped=%u\n", phase, turns * PTES, toggles, overlapped);
+        barrier(me);
+    }
+    return 0;
+}
