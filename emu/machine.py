@@ -34,13 +34,19 @@ from emu.workers.checkpoints import Checkpoints
 from emu.workers.fleet import Fleet, StartFailed
 from emu.workers.guard import NameGuard
 from emu.workers.sbi import Answer, Sbi
+from emu.workers.trace_text import code_text, trap_text
 from ipc.clock import GuestClock
 from ipc.engine import Engine
 from ipc.errors import IpcError, ResourceError
-from ipc.layout import HEADER, REGION_ROM, REGION_WRITE
+from ipc.layout import HEADER, REGION_ROM, REGION_WRITE, TRACE_ASM, TRACE_INT
+from ipc.messages import Trace
 from ipc.ram import Backing, Ram
 from ipc.segment import Control, fresh_name
 from vcpu_worker.parts import Region
+
+
+# items of -d that harts report themselves
+TRACED = {"int": TRACE_INT, "in_asm": TRACE_ASM}
 
 
 @dataclass
@@ -114,7 +120,7 @@ class Machine:
         with _for_the_user():
             self.fleet = Fleet(
                 self.control, engine, self._regions(), self.ram, self.space, self._sbi_call, host.log_line,
-                lambda loss: self.run.hart_lost(loss), host.reached,
+                lambda loss: self.run.hart_lost(loss), host.reached, on_trace=self._trace,
             )  # fmt: skip
         self.run = VmControl(
             self.fleet, self.clock, host.loop.clocks.virtual, host.loop.notify, host.log_line,
@@ -129,6 +135,8 @@ class Machine:
         self.boot = Boot(virt.DRAM_BASE, virt.DRAM_BASE + config.ram.size)
         self.tree: Tree | None = None
         self.run.on_reset(self._reset)
+        bits = sum(bit for item, bit in TRACED.items() if host.log.wants(item))
+        self.control.header.set("trace", bits)
 
     # -- making
 
@@ -168,6 +176,14 @@ class Machine:
             self.fleet.plic_set, reset_plic, clocks.virtual, rtc_clock, _calendar_ns(rtc, rtc_clock, clocks),
             self.clock.now_ns, GuestSwitch(self.run), self._host.log,
         )  # fmt: skip
+
+    def _trace(self, t: Trace) -> None:
+        """-d in_asm, int: in the order in which it happened on that hart."""
+        log = self._host.log
+        if t.what & TRACE_ASM and t.code:
+            log.write("in_asm", code_text(t))
+        if t.what & TRACE_INT:
+            log.write("int", trap_text(t))
 
     def _sbi_call(self, hart: int, eid: int, fid: int, args: tuple[int, ...]) -> Answer | None:
         return self.sbi(hart, eid, fid, args)

@@ -323,6 +323,8 @@ HART = Struct("hart", 4096, (
     Field("trace_epc", 8, 1, VCPU, "TRACE_INT: where it was taken"),
     Field("trace_tval", 8, 1, VCPU, "TRACE_INT: tval"),
     Field("trace_pc", 8, 1, VCPU, "TRACE_ASM: first instruction decoded since the last report"),
+    Field("trace_code", 8, 1, VCPU, "TRACE_ASM: host address of the bytes it was decoded from"),
+    Field("trace_priv", 8, 1, VCPU, "TRACE_ASM: the mode then"),
     Field("scratch_rec", 8, 8, VCPU, "records for an instruction that crosses a page"),
     Field("scratch", 8, 16, VCPU, "out-parameters between natives, no meaning between instructions"),
     Field("load_tlb", 8, 2 * TLB_ENTRIES, VCPU, "{tag, host - gva}"),

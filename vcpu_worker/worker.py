@@ -13,6 +13,7 @@ Rules (DESIGN law 4)
 from __future__ import annotations
 
 import os
+import select
 import traceback
 
 from ipc.channel import Channel
@@ -47,6 +48,8 @@ class Worker:
         self._mailbox = Channel(parts.mailbox, "the mailbox", Sender.EMU)
         self._up = Channel(parts.up, "the main loop")
         self._waiter = Waiter((parts.mailbox.fileno(), parts.bell.fileno()))
+        self._room = select.poll()
+        self._room.register(parts.up, select.POLLOUT)
         self._private = PrivatePart(parts)
 
     def run(self) -> int:
@@ -78,7 +81,7 @@ class Worker:
         self.slot.set("worker_pid", os.getpid())
         self.slot.set("state", HartState.STOPPED)
         self.slot.set("acked_gen", self.acked)
-        self._up.send(Ready(self.hart, os.getpid(), self.acked))
+        self.send(Ready(self.hart, os.getpid(), self.acked))
 
     def _obey(self) -> None:
         # generation first: main stores it last, so `wanted` is at least as new, and doing the newer
@@ -92,7 +95,7 @@ class Worker:
         self.acked = gen
         self.slot.set("state", self.state)
         self.slot.set("acked_gen", gen)
-        self._up.send(Ack(self.hart, gen, self.state))
+        self.send(Ack(self.hart, gen, self.state))
 
     def _stop(self, want: Want) -> None:
         if want is Want.RESET:
@@ -116,6 +119,11 @@ class Worker:
                 return
         self.slot.set("kick_sent", 0)
 
+    def send(self, message: Message) -> None:
+        """Send to main, waiting for room: main reads whatever else it does, or we die with it."""
+        while not self._up.send(message):
+            self._room.poll()
+
     def read_mailbox(self) -> None:
         """Take every message there is. Requests are levels already; queries are answered."""
         while (got := self._mailbox.receive()) is not None:
@@ -127,7 +135,7 @@ class Worker:
 
     def _answer(self, message: Message) -> None:
         if isinstance(message, Query):
-            self._up.send(self._report(message.seq))
+            self.send(self._report(message.seq))
 
     def _report(self, seq: int) -> Report:
         get = self.slot.get
@@ -147,7 +155,7 @@ class Worker:
 
     def _lost(self, kind: FatalKind, detail: int, text: str) -> int:
         try:
-            self._up.send(Fatal(self.hart, kind, detail & MASK64, text[-2000:]))
+            self.send(Fatal(self.hart, kind, detail & MASK64, text[-2000:]))
         except PeerGone:
             return EXIT_FATAL
         return EXIT_FATAL

@@ -186,6 +186,15 @@ class VmControl:
             self._virtual.enabled = True
             self._fleet.resume_all()
 
+    def freeze(self) -> None:
+        """Ctrl-Z: hold the harts while the process is stopped. Nothing changes for the guest but time."""
+        if self.states.running:
+            self._pause_vcpus()
+
+    def thaw(self) -> None:
+        """`fg`: let them go on."""
+        self._resume_vcpus()
+
     def system_reset(self, cause: Cause) -> None:
         """Reset devices, then harts, which are stopped. The machine's first reset has cause NONE."""
         for handler in list(self._reset):

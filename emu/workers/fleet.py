@@ -90,7 +90,7 @@ class Fleet:
         _allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
         self.server = ExitServer(control, self.vcpus, bus, sbi, self.bell, reached)
-        self._upcalls = Upcalls(log, on_report or (lambda report: None))
+        self._upcalls = Upcalls(on_report or (lambda report: None))
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._watch(self.bell.fileno(), self.server.on_bell)

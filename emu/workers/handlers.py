@@ -142,10 +142,9 @@ class ExitServer:
 
 
 class Upcalls:
-    """Takes the messages that harts send. `log` takes a line; `report` is called with each Report."""
+    """Takes the messages that harts send. `report` is called with each Report."""
 
-    def __init__(self, log: Callable[[str], None], report: Callable[[Report], None]) -> None:
-        self._log = log
+    def __init__(self, report: Callable[[Report], None]) -> None:
         self._report = report
 
     def read(self, vcpu: Vcpu) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import random
 from collections.abc import Callable, Iterator
 
@@ -12,13 +14,25 @@ from emu.workers.sbi import Answer
 from emu.workers.vcpu import Vcpu
 from ipc.channel import Channel
 from ipc.doorbell import Bell
-from ipc.layout import RING_SLOTS, Exit, HartState, View, Want
-from ipc.messages import FROM_MAIN, Ack, Fatal, FatalKind, Kick, KickCause, Message, Query, Ready, Report
+from ipc.layout import RING_SLOTS, TRACE_ASM, TRACE_INT, Exit, HartState, View, Want
+from ipc.messages import (
+    FROM_MAIN,
+    Ack,
+    Fatal,
+    FatalKind,
+    Kick,
+    KickCause,
+    Message,
+    Query,
+    Ready,
+    Report,
+)
 from ipc.sbi import Error
 from ipc.segment import Control
 from tests.lib.fake_engine import FakeEngine
 from vcpu_worker.exits import HANDLERS
 from vcpu_worker.parts import Parts
+from vcpu_worker.trace import trap_text
 from vcpu_worker.worker import Worker
 
 Step = Callable[[View], Exit]
@@ -538,10 +552,9 @@ def test_an_impossible_state_of_the_engine_is_told(desk: Desk) -> None:
 def test_main_takes_what_a_hart_sends(desk: Desk) -> None:
     desk.want(Want.QUIT)
     desk.vcpu.query(9)
-    lines: list[str] = []
     reports: list[Report] = []
     assert desk.born().run() == 0
-    up = Upcalls(lines.append, reports.append)
+    up = Upcalls(reports.append)
     up.read(desk.vcpu)
     assert desk.vcpu.ready
     Channel(desk.vcpu._up_worker, "main").send(Fatal(0, FatalKind.BUG, 0, "last words"))
@@ -555,6 +568,52 @@ def test_a_ring_of_the_posted_ring_rings_main(desk: Desk) -> None:
     desk.then(Exit.RING, Want.QUIT)
     assert desk.live() == 0
     assert desk.main_bell.rings == 1
+
+
+def test_what_a_hart_has_for_the_log_is_written_by_it(desk: Desk) -> None:
+    page = ctypes.create_string_buffer(b"\x13\x00\x00\x00")
+
+    def tell(slot: View) -> Exit:
+        slot.set("trace_ready", TRACE_INT | TRACE_ASM)
+        slot.set("trace_cause", 9)
+        slot.set("trace_pc", 0x8000_0FFC)
+        slot.set("trace_code", ctypes.addressof(page))
+        return Exit.TRACE
+
+    desk.want(Want.RUN)
+    desk.then(tell, Want.QUIT)
+    worker = desk.born()
+    read, worker.log_fd = os.pipe()
+    assert worker.run() == 0
+    os.close(worker.log_fd)
+    with os.fdopen(read) as log:
+        lines = log.read().splitlines()
+    assert lines[3].startswith("0x0000000080000ffc:  00000013 ")
+    assert lines[4:] == ["", trap_text(0, 9, 0, 0).rstrip()], "to the end of the page, then the trap"
+    assert desk.slot.get("trace_ready") == 0
+
+
+def test_a_full_channel_to_main_is_waited_for(desk: Desk) -> None:
+    reports: list[Report] = []
+    up = Upcalls(reports.append)
+
+    def asked(slot: View) -> Exit:
+        desk.vcpu.query(slot.get("n_traps"))
+        slot.set("n_traps", slot.get("n_traps") + 1)
+        return Exit.EVENT
+
+    desk.want(Want.RUN)
+    desk.then(*[asked] * 1000, Want.QUIT)
+    worker = desk.born()
+
+    class Room:
+        def poll(self) -> None:
+            up.read(desk.vcpu)
+
+    worker._room = Room()  # type: ignore[assignment]
+    assert worker.run() == 0
+    up.read(desk.vcpu)
+    assert [r.seq for r in reports] == list(range(1000)), "none is dropped"
 
 
 @pytest.mark.parametrize("seed", range(30))

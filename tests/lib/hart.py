@@ -82,7 +82,9 @@ class Hart:
 class Bench:
     """Control object, RAM and harts, reset and ready at RAM_BASE in M-mode."""
 
-    def __init__(self, harts: int = 1, ram: int = 1 << 20, isa_ext: int | None = None, clock: bool = False) -> None:
+    def __init__(
+        self, harts: int = 1, ram: int = 1 << 20, isa_ext: int | None = None, clock: bool = False
+    ) -> None:
         self.engine = blob.load()
         size = control_size(harts)
         self.control = mmap.mmap(-1, size)

@@ -9,6 +9,7 @@ shows the console's tail. On leaving, the process is killed by pid and must leav
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -28,7 +29,9 @@ class ConsoleTimeout(AssertionError):
 class Emu:
     """`emu ARGS...` with pipes for its three streams. Attributes: console (bytes so far), errors."""
 
-    def __init__(self, *args: str, program: str = "emu-system-riscv64", env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *args: str, program: str = "emu-system-riscv64", env: dict[str, str] | None = None
+    ) -> None:
         self.args = [sys.executable, "-m", "emu", *args]
         if program == "emu-system-riscv64":
             self.args = [sys.executable, "-c", _AS_QEMU, *args]
@@ -39,22 +42,23 @@ class Emu:
             self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, **(env or {})},
         )  # fmt: skip
-        assert self.process.stdout and self.process.stderr
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
         self._open = {self.process.stdout.fileno(): "console", self.process.stderr.fileno(): "errors"}
 
     def __enter__(self) -> Emu:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None
+    ) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert stream is not None
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 stream.close()
-            except BrokenPipeError:
-                pass
 
     @property
     def pid(self) -> int:

@@ -9,6 +9,7 @@ puts that in the cache under its digest. Progress goes to a file descriptor, a l
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import importlib
 import os
@@ -101,11 +102,15 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def build(progress: Progress) -> tuple[Blob, dict[str, int]]:
-    """Compile everything: the blob, and where each function of it lies. Errors: NativeError, LinkError, numba's; SystemExit if a child failed."""
+    """Compile everything: the blob, and where each function of it lies.
+
+    Errors: NativeError, LinkError, numba's; SystemExit if a child failed.
+    """
     import_all()
     from vcpu_worker.codegen import decode, handlers
     from vcpu_worker.codegen.lower import Target
     from vcpu_worker.codegen.natives import declared_natives
+    from vcpu_worker.mem.decode import FIRST_OP
 
     declared = declared_natives()
     _check_callees(declared)
@@ -121,8 +126,7 @@ def build(progress: Progress) -> tuple[Blob, dict[str, int]]:
 
     link.setup()
     progress(len(declared), total, "handlers")
-    first = decode.lay.FIRST_OP
-    ops: list[tuple[str, int, bool] | None] = [None] * first
+    ops: list[tuple[str, int, bool] | None] = [None] * FIRST_OP
     ops += [(op.name, op.length, op.near) for op in decode.ops()]
     text, names = handlers.module(ops, Target(strong_order=platform.machine() == "x86_64"))
     progress(len(declared) + 1, total, "optimise and link")
@@ -169,10 +173,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def progress(done: int, total: int, name: str) -> None:
-        try:
+        with contextlib.suppress(OSError):  # whoever watched is gone; the build is still worth having
             os.write(args.progress_fd, f"{done} {total} {name}\n".encode())
-        except OSError:
-            pass  # whoever watched is gone; the build is still worth having
 
     from ipc.engine import read_blob
 

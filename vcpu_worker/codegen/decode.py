@@ -61,8 +61,9 @@ def op_number() -> dict[Op, int]:
 
 
 def need_of(one: Insn) -> int:
-    """EXT_* bits that a hart must have for this instruction: those of its own and its body's extension."""
-    names = [n for e in (one.ext, one.body.ext) for n in SETS.get(e, (e,))]
+    """EXT_* bits that a hart must have for this instruction: those of its own and its body's extensions."""
+    declared = [e for e in (one.ext, one.also, one.body.ext, one.body.also) if e is not None]
+    names = [n for e in declared for n in SETS.get(e, (e,))]
     out = 0
     for name in names:
         if name not in BY_NAME:

@@ -92,7 +92,7 @@ def flatten(obj: bytes) -> Flat:
         out += b"\0" * (-len(out) % align)
         place[i] = len(out)
         out += sec.data()
-    symtab = elf.get_section_by_name(".symtab")
+    symtab: Any = elf.get_section_by_name(".symtab")
     symbols: dict[str, int] = {}
     values: list[int | None] = []
     for sym in symtab.iter_symbols():
@@ -101,11 +101,12 @@ def flatten(obj: bytes) -> Flat:
         values.append(at)
         if at is not None and sym.name and sym["st_info"]["type"] != "STT_SECTION":
             symbols[sym.name] = at
-    for sec in elf.iter_sections():
-        if sec["sh_type"] not in ("SHT_RELA", "SHT_REL") or sec["sh_info"] not in place:
+    tables: list[Any] = [s for s in elf.iter_sections() if s["sh_type"] in ("SHT_RELA", "SHT_REL")]
+    for table in tables:
+        if table["sh_info"] not in place:
             continue
-        base = place[sec["sh_info"]]
-        for rel in sec.iter_relocations():
+        base = place[table["sh_info"]]
+        for rel in table.iter_relocations():
             sym = symtab.get_symbol(rel["r_info_sym"])
             value = values[rel["r_info_sym"]]
             if value is None:

@@ -87,8 +87,8 @@ class Lines:
         return self.let(f"add i64 {pcb}, {self.let(f'lshr i64 {at}, 2')}")
 
     # -- control ----------------------------------------------------------------------------------
-    def tail(self, fn: str, rec: str = "%rec", pcb: str = "%pcb", bud: str = "%bud", tab: str = "%tab") -> None:
-        self(f"musttail call {CC} void {fn}(ptr %S, ptr {rec}, i64 {pcb}, i64 {bud}, ptr {tab})")
+    def tail(self, fn: str, rec: str = "%rec", pcb: str = "%pcb", bud: str = "%bud") -> None:
+        self(f"musttail call {CC} void {fn}(ptr %S, ptr {rec}, i64 {pcb}, i64 {bud}, ptr %tab)")
         self("ret void")
 
     def dispatch(self, rec: str, pcb: str, bud: str, through: str = "%tab") -> None:

@@ -45,7 +45,7 @@ def compile_native(n: Native, r: Rewritten) -> str:
         raise ValueError(f"{n.where}: native {n.name} calls itself")
     code = compile(r.source, f"<native {n.name}>", "exec")
     exec(code, scope)
-    flags = Flags()
+    flags: Any = Flags()  # type: ignore[no-untyped-call]
     flags.nrt = False
     flags.error_model = "numpy"
     flags.boundscheck = False
@@ -56,7 +56,7 @@ def compile_native(n: Native, r: Rewritten) -> str:
     ty.refresh()
     ctx.refresh()
     try:
-        cres = compiler.compile_extra(
+        cres = compiler.compile_extra(  # type: ignore[no-untyped-call]
             ty, ctx, scope[n.name], (types.uint64,) * r.arity, types.uint64, flags, {}
         )
     except Exception as e:

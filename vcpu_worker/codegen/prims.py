@@ -19,7 +19,7 @@ I1, I8, I32, I64, I128 = (ir.IntType(n) for n in (1, 8, 32, 64, 128))
 U64 = types.uint64
 
 
-class _VolatileLoad(ir.instructions.LoadAtomicInstr):
+class _VolatileLoad(ir.instructions.LoadAtomicInstr):  # type: ignore[misc]
     """`load atomic volatile`; llvmlite has no volatile of its own."""
 
     def descr(self, buf: list[str]) -> None:
@@ -28,7 +28,7 @@ class _VolatileLoad(ir.instructions.LoadAtomicInstr):
         buf.append("".join(mine).replace("load atomic ", "load atomic volatile ", 1))
 
 
-class _VolatileStore(ir.instructions.StoreAtomicInstr):
+class _VolatileStore(ir.instructions.StoreAtomicInstr):  # type: ignore[misc]
     """`store atomic volatile`."""
 
     def descr(self, buf: list[str]) -> None:
@@ -138,8 +138,8 @@ def _fma(bits: int) -> Any:
 _GEN: dict[str, Any] = {
     **{f"ld{w}": _load(w) for w in (8, 16, 32, 64)},
     **{f"st{w}": _store(w) for w in (8, 16, 32, 64)},
-    **{f"atomic_{op}{w}": _atomic(op, w) for op in ("add", "and", "or", "xor", "swap", "max", "min", "umax", "umin")
-       for w in (32, 64)},
+    **{f"atomic_{op}{w}": _atomic(op, w) for w in (32, 64)
+       for op in ("add", "and", "or", "xor", "swap", "max", "min", "umax", "umin")},
     "cas32": _cas(32), "cas64": _cas(64),
     "fence": _fence("seq_cst"), "fence_acquire": _fence("acquire"), "fence_release": _fence("release"),
     "cpu_relax": _relax,
@@ -166,7 +166,7 @@ def _intrinsic(name: str, arity: int) -> Any:
     """A Numba intrinsic of fixed arity (star arguments would arrive as a tuple)."""
     gen = _GEN[name]
     result = types.boolean if name in _BOOL_RESULT else U64
-    params = [U64] * arity
+    params: list[Any] = [U64] * arity
     if name in _BOOL_FIRST:
         params[0] = types.boolean
 

@@ -22,6 +22,11 @@ RM_NAMES = {0: "rne", 1: "rtz", 2: "rdn", 3: "rup", 4: "rmm", 7: "dyn"}
 # rm that is not printed: dynamic, but rne for conversions that are exact (assemblers do so)
 _SILENT_RM = {"fcvt.d.s": 0, "fcvt.d.w": 0, "fcvt.d.wu": 0}
 
+# what FLI loads, as assemblers name it
+FLI_NAMES = ("-1.0 min 1.52587890625e-05 3.0517578125e-05 0.00390625 0.0078125 0.0625 0.125 0.25 0.3125 "
+             "0.375 0.4375 0.5 0.625 0.75 0.875 1.0 1.25 1.5 1.75 2.0 2.5 3.0 4.0 8.0 16.0 128.0 256.0 "
+             "32768.0 65536.0 inf nan").split()  # fmt: skip
+
 # instruction, operands it must have (a string: equal to that operand), what is printed instead
 _ALIASES: tuple[tuple[str, dict[str, int | str], str], ...] = (
     ("addi", {"rd": 0, "rs1": 0, "imm": 0}, "nop"),
@@ -130,6 +135,8 @@ def _suffix(body: insn.Insn, v: dict[str, int]) -> str:
 
 
 def _operand(name: str, body: insn.Insn, v: dict[str, int], pc: int | None) -> str:
+    if name == "rs1" and body.name.startswith("fli."):
+        return FLI_NAMES[v["rs1"]]
     if name in body.register_class:
         return (X_NAMES if body.register_class[name] == "x" else F_NAMES)[v[name]]
     if name == "(rs1)":
@@ -170,6 +177,8 @@ def text(word: int, pc: int | None = None) -> str:
         shown = f"{body.name}{_suffix(body, v)} {_order(body)}"
     mnemonic, _, order = shown.partition(" ")
     parts = [_operand(name, body, v, pc) for name in order.split(",") if name]
+    if body.name == "fcvtmod.w.d":
+        parts.append("rtz")
     if "rm" in body.used and v["rm"] != _SILENT_RM.get(body.name, 7):
         parts.append(RM_NAMES[v["rm"]])
     return f"{mnemonic} {','.join(parts)}".rstrip()

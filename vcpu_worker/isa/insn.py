@@ -48,6 +48,7 @@ class Insn:
     func, base, source: an instruction with a body has `func`; a compressed one has `base`, the name of
     the instruction it stands for, and `source`: operand of the base -> a fixed number or a field's name.
     inside: the instruction of whose encodings this one takes a part, or None.
+    also: a second extension that a hart needs for it, or None.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Insn:
     base: str | None = None
     source: dict[str, int | str] = field(default_factory=dict)
     inside: str | None = None
+    also: str | None = None
 
     @property
     def body(self) -> Insn:
@@ -154,10 +156,13 @@ def _add(one: Insn) -> None:
     INSNS[one.name] = one
 
 
-def insn(name: str, pattern: str, *, ext: str, inside: str | None = None) -> Callable[[_Body], _Body]:
+def insn(
+    name: str, pattern: str, *, ext: str, inside: str | None = None, also: str | None = None
+) -> Callable[[_Body], _Body]:
     """Declare the decorated function as the body of an instruction.
 
-    pattern: see `fields`. ext: the extension it belongs to. inside: see the module's rules.
+    pattern: see `fields`. ext: the extension it belongs to. inside: see the module's rules. also: a
+    second extension that it needs.
     Errors: ValueError at import for a bad pattern, an operand that the pattern lacks, or a name
     declared twice (naming both places).
     """
@@ -175,7 +180,7 @@ def insn(name: str, pattern: str, *, ext: str, inside: str | None = None) -> Cal
         if unknown:
             raise ValueError(f"{where} instruction {name}: the pattern has no {', '.join(unknown)}")
         _add(Insn(name, pattern, p.mask, p.match, p.length, p.fields, operands, ext, where, func,
-                  inside=inside))  # fmt: skip
+                  inside=inside, also=also))  # fmt: skip
         return func
 
     return register

@@ -5,7 +5,6 @@ lowering's business.
 Source: Unprivileged ISA 20240411, chapters 2 and 4.
 """
 
-# ruff: noqa: F811
 from __future__ import annotations
 
 from vcpu_worker.isa.insn import insn

@@ -213,7 +213,7 @@ def jump(target: Value) -> None:
 
 
 def branch(cond: Value, offset: Value) -> None:
-    """Go on at pc + offset if cond, else behind this instruction; ends the body. Offset is the imm operand."""
+    """Go on at pc + offset (the imm operand) if cond, else behind this instruction; ends the body."""
     effect("branch", cond, offset)
 
 

@@ -11,7 +11,7 @@ Source: Privileged 1.13, 3.6.3 (misaligned), 4.3; causes 4..7.
 
 from __future__ import annotations
 
-from ipc.layout import HEADER, TLB_ENTRIES, Exit, Fault
+from ipc.layout import TLB_ENTRIES, Exit, Fault
 from vcpu_worker.native import native
 
 LOAD, STORE = 1, 2
@@ -60,7 +60,7 @@ def mmio(h, gpa, size, write, value):
 
 @native("u64(HART, u64, u64)")
 def load_page(h, va, size):
-    """Host address for a load of size bytes inside one page; 0: fault set, or 0 with h.scratch[2] = gpa + 1."""
+    """Host address for a load of size bytes inside one page. 0: fault set, or h.scratch[2] = gpa + 1."""
     h.scratch[2] = 0
     gpa = translate(h, va, LOAD)
     if h.fault != 0:
@@ -229,7 +229,7 @@ def store_slow(h, va, value, size):
 
 @native("u64(HART, u64, u64)")
 def amo_ptr(h, va, size):
-    """Host address for an atomic of 4 or 8 bytes at va, writable; misaligned: cause 6; not memory: cause 7."""
+    """Host address for an atomic of 4 or 8 bytes at va. Traps: 6 if misaligned, 7 if not memory."""
     if (va & (size - 1)) != 0:
         return trap(h, STORE_MISALIGNED, va)
     p = store_page(h, va, size)

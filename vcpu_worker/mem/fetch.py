@@ -180,12 +180,14 @@ def fetch_one(h, va):
 @native("u64(HART, u64, u64)")
 def decode_at(h, rec, va):
     """Make the record of the instruction at va, in place, from its page's copy."""
+    off = va & 0xFFF
+    page = rec - (off << 2)
     g = HEADER(h.header)
     if (g.trace & TRACE_ASM) != 0 and (h.event & EV_TRACE) == 0:
         h.trace_pc = va
+        h.trace_priv = h.priv
+        h.trace_code = page + PAGE_COPY + off
         atomic_or32(addr(h.event), EV_TRACE)
-    off = va & 0xFFF
-    page = rec - (off << 2)
     low = ld16(page + PAGE_COPY + off)
     if (low & 3) != 3:
         st64(rec, decode16(h, low, off))

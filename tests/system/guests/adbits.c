@@ -1,6 +1,7 @@
 /* Walkers that set A and D against a writer of the same PTE's software bits: no bit is lost.
  *
  * params: count = races (PTE times turn) of each phase.
+ * "overlapped" counts the PTEs on which the writer was at work before and while the walkers came.
  * Phases: a store's walker against the writer; a load's walker against a store's; all three (3 harts).
  *
  * All 512 PTEs of one Sv39 leaf table map one frame. In a turn they are cleared to A = D = 0, then each
@@ -24,12 +25,18 @@
 #define MENVCFG_ADUE (1ul << 61)
 #define SATP_SV39 (8ul << 60)
 #define VA 0x40000000ul /* second gigabyte: nothing of ours is there */
-#define PATIENCE 1000000 /* toggles on one PTE before the writer goes on */
+/* How long harts wait for each other on a PTE: they may be more than the host's processors. */
+#define PATIENCE 20000 /* toggles */
+#define SPINS 20000
 
 static volatile u64 root[512], middle[512], leaves[PTES] __attribute__((aligned(4096)));
 static volatile u64 frame[512] __attribute__((aligned(4096)));
 static u8 soft[PTES]; /* what the writer left in PTE_SOFT >> 8 */
 static volatile u64 toggles, overlapped;
+static struct {
+    volatile u64 at;
+    u64 pad[LINE / 8 - 1];
+} reached[3] __attribute__((aligned(LINE)));
 
 enum { LOAD, STORE, WRITER, IDLE };
 static const u8 roles[3][3] = {{STORE, WRITER, IDLE}, {LOAD, STORE, IDLE}, {STORE, LOAD, WRITER}};
@@ -40,19 +47,20 @@ static void fail(const char *what, u64 turn, u64 i, u64 seen, u64 expected) {
     finish(1);
 }
 
-/* Translated accesses from M-mode: MPRV with MPP = S for one instruction. */
+/* Translated accesses from M-mode: MPRV with MPP = S around one instruction, and nothing else between. */
 static u64 load_as_s(u64 va) {
     u64 value;
-    csr_set(mstatus, MSTATUS_MPRV);
-    __asm__ volatile("ld %0, (%1)" : "=r"(value) : "r"(va) : "memory");
-    csr_clear(mstatus, MSTATUS_MPRV);
+    __asm__ volatile("csrs mstatus, %2\n\tld %0, (%1)\n\tcsrc mstatus, %2"
+                     : "=&r"(value)
+                     : "r"(va), "r"(MSTATUS_MPRV)
+                     : "memory");
     return value;
 }
 
 static void store_as_s(u64 va, u64 value) {
-    csr_set(mstatus, MSTATUS_MPRV);
-    __asm__ volatile("sd %1, (%0)" ::"r"(va), "r"(value) : "memory");
-    csr_clear(mstatus, MSTATUS_MPRV);
+    __asm__ volatile("csrs mstatus, %2\n\tsd %1, (%0)\n\tcsrc mstatus, %2" ::"r"(va), "r"(value),
+                     "r"(MSTATUS_MPRV)
+                     : "memory");
 }
 
 static u64 amoxor(volatile u64 *at, u64 value) {
@@ -78,6 +86,16 @@ static void write_soft(u64 turn, u64 i, u64 until) {
     overlapped += before;
 }
 
+/* Come to a PTE together with the others, give or take a little. */
+static void gather(u64 me, u64 phase, u64 step) {
+    reached[me].at = step;
+    for (u64 other = 0; other < 3; other++)
+        if (other != me && roles[phase][other] != IDLE)
+            for (u64 spins = 0; spins < SPINS && reached[other].at < step; spins++) {
+            }
+    skew(me, 30);
+}
+
 static void walk(u64 turn, u64 i, u64 store) {
     u64 va = VA + (i << 12);
     if (store) {
@@ -89,15 +107,16 @@ static void walk(u64 turn, u64 i, u64 store) {
 
 static void play(u64 me, u64 phase, u64 turns) {
     u64 role = me < 3 ? roles[phase][me] : IDLE, stores = 0;
-    u64 until = phase == 1 ? 0 : PTE_A | PTE_D;
+    u64 until = PTE_A | PTE_D;
     for (u64 turn = 1; turn <= turns; turn++) {
         if (me == 0)
             for (u64 i = 0; i < PTES; i++)
                 leaves[i] = ((u64)frame >> 12) << 10 | PTE_V | PTE_R | PTE_W | (u64)soft[i] << 8;
         barrier(me);
         __asm__ volatile("sfence.vma" ::: "memory");
-        skew(me, 1000);
         for (u64 i = 0; i < PTES; i++) {
+            if (role != IDLE)
+                gather(me, phase, (phase * turns + turn) * PTES + i);
             if (role == WRITER)
                 write_soft(turn, i, until);
             else if (role != IDLE)
@@ -140,6 +159,8 @@ u64 guest_main(u64 me) {
         if (me == 0)
             print("adbits phase %u races=%u toggles=%u overlapped=%u\n", phase, turns * PTES, toggles, overlapped);
         barrier(me);
+        if (me == 0)
+            toggles = overlapped = 0;
     }
     return 0;
 }

@@ -101,20 +101,26 @@ void meet(volatile u64 *line, u64 *passed, u64 n) {
     fence();
 }
 
+static void nap(u64 hart) {
+    *mtimecmp(hart) = now() + 500;
+    csr_write(mie, MIP_MTIP);
+    while (!(csr_read(mip) & MIP_MTIP))
+        wfi();
+    csr_write(mie, 0);
+}
+
+void wait_until(u64 hart, volatile u64 *word, u64 least) {
+    for (u64 spins = 0; *word < least; spins++)
+        if (spins >= 2000)
+            nap(hart);
+    fence();
+}
+
 void barrier(u64 hart) {
     static volatile u64 line __attribute__((aligned(LINE)));
     static u64 passed[MAX_HARTS * LINE / 8];
-    u64 n = params.harts, target = passed[hart * LINE / 8] + n;
+    u64 target = passed[hart * LINE / 8] + params.harts;
     passed[hart * LINE / 8] = target;
     amoadd(&line, 1);
-    for (u64 spins = 0; line < target; spins++) {
-        if (spins < 2000)
-            continue;
-        *mtimecmp(hart) = now() + 500;
-        csr_write(mie, MIP_MTIP);
-        while (!(csr_read(mip) & MIP_MTIP))
-            wfi();
-        csr_write(mie, 0);
-    }
-    fence();
+    wait_until(hart, &line, target);
 }

@@ -68,8 +68,10 @@ u32 chance(u64 hart);
 /* Burn a few instructions: 0 .. `most` turns of an empty loop. */
 void skew(u64 hart, u32 most);
 
-/* All harts of the machine wait for each other. One that waits long sleeps in short naps, because the
- * host may have fewer processors than the guest has harts. Uses mtimecmp. */
+/* Wait until *word >= least; a full fence follows. One that waits long sleeps in naps of 50 us, because
+ * the host may have fewer processors than the guest has harts. Uses mie and mtimecmp. */
+void wait_until(u64 hart, volatile u64 *word, u64 least);
+/* All harts of the machine wait for each other, in the same way. */
 void barrier(u64 hart);
 /* The same among harts 0 .. n-1, spinning as tightly as can be; `line` is theirs alone. */
 void meet(volatile u64 *line, u64 *passed, u64 n);

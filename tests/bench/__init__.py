@@ -1,0 +1,1 @@
+"""Speed of this emulator against QEMU's: numbers, never assertions. See README.md."""

@@ -1,0 +1,205 @@
+"""The two emulators under test, and one timed run of either.
+
+Rules
+- both get the same arguments and files; only the program before them differs;
+- wall time is from just before exec to the moment the kernel says the process has ended; processor time
+  is what the process and the children it has waited for used;
+- ours runs with a cache directory made for that run: an empty one (cold) or one that holds the engine and
+  nothing else (warm engine), so that no run profits from the one before;
+- what overruns its time is killed with its process group, and that is a failed run.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emu.guests.cache import GuestMissing, guest, qemu_version
+from ipc import engine as blob
+
+OURS, QEMU = "emu", "qemu"
+REFERENCE = "10."  # trixie's QEMU; targets are judged against that one alone
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process, from exec to exit. `first_s`: when its first byte of output was there."""
+
+    status: int
+    wall_s: float
+    user_s: float
+    sys_s: float
+    first_s: float | None
+    output: bytes
+    errors: str
+    overrun: bool = False
+
+    def failure(self) -> str:
+        """What went wrong, in one line; "" if it ended well."""
+        last = (self.errors.strip().splitlines() or [""])[-1]
+        if self.overrun:
+            return f"killed after {self.wall_s:.0f} s {last}".rstrip()
+        if self.status < 0:
+            return f"ended by signal {-self.status} {last}".rstrip()
+        return f"exit status {self.status} {last}".rstrip() if self.status else ""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An emulator: `command` goes before the arguments. `missing` says why it cannot run, "" if it can."""
+
+    name: str
+    command: tuple[str, ...]
+    version: str
+    missing: str = ""
+    reference: bool = True
+
+
+def find_qemu(path: str | None) -> Engine:
+    """The fetched reference, or another one by its path (labelled as such)."""
+    try:
+        command = path or str(guest("qemu"))
+        text = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    except GuestMissing as error:
+        return Engine(QEMU, (), "", str(error), False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Engine(QEMU, (), "", f"it does not start: {error}", False)
+    version = text.stdout.splitlines()[0].removeprefix("QEMU emulator version ")
+    return Engine(QEMU, (command,), version, reference=path is None and qemu_version().startswith(REFERENCE))
+
+
+def find_ours(path: str | None) -> Engine:
+    """This checkout's emulator, or the program at `path`."""
+    command = (path,) if path else (sys.executable, "-m", "emu")
+    try:
+        done = subprocess.run([*command, "-version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Engine(OURS, (), "", f"it does not start: {error}")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        return Engine(OURS, command, "", f"it does not start: {last}")
+    return Engine(OURS, command, done.stdout.splitlines()[0])
+
+
+class BuildFailed(Exception):
+    """The engine could not be built. The text is the builder's last line."""
+
+
+class Caches:
+    """Cache directories for our runs, below one temporary directory."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._engine: Path | None = None
+
+    def empty(self) -> Path:
+        """A new, empty one."""
+        return Path(tempfile.mkdtemp(dir=self._root, prefix="cache-"))
+
+    def warm(self) -> Path:
+        """A new one that holds the engine and nothing else. Raises BuildFailed."""
+        source, new = self._built(), self.empty()
+        place = new / "emu" / source.name
+        place.parent.mkdir(mode=0o700)
+        shutil.copytree(source, place)
+        return new
+
+    def _built(self) -> Path:
+        """The directory of the engine: the user's own, or one built here. Raises BuildFailed."""
+        if self._engine is not None and self._engine.name == blob.digest():
+            return self._engine
+        path = blob.blob_path()
+        if blob.read_blob(path) is None:
+            cache = self.empty()
+            sys.stderr.write("bench: building the engine first\n")
+            _, failure = build_engine(cache)
+            if failure:
+                raise BuildFailed(failure)
+            path = cache / "emu" / blob.digest() / path.name
+        self._engine = path.parent
+        return self._engine
+
+
+def build_engine(cache: Path, timeout_s: float = 900) -> tuple[Run, str]:
+    """Build the engine into `cache` (XDG_CACHE_HOME): the run, and why it failed or ""."""
+    done = timed(
+        [sys.executable, "-m", "vcpu_worker.codegen.build"], {**os.environ, "XDG_CACHE_HOME": str(cache)}, timeout_s
+    )
+    return done, done.failure()
+
+
+def run_engine(
+    engine: Engine, arguments: Sequence[str], timeout_s: float, cache: Path | None = None
+) -> Run:
+    """One run of `engine`; `cache` is the cache directory of ours, which is removed afterwards."""
+    env = dict(os.environ)
+    if cache is not None:
+        env["XDG_CACHE_HOME"] = str(cache)
+    try:
+        return timed([*engine.command, *arguments], env, timeout_s)
+    finally:
+        if cache is not None:
+            shutil.rmtree(cache, ignore_errors=True)
+
+
+def timed(command: Sequence[str], env: dict[str, str], timeout_s: float) -> Run:
+    """Run `command` with pipes for all three streams; its input stays open and silent."""
+    pipe = subprocess.PIPE
+    began = time.monotonic()
+    process = subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, start_new_session=True, bufsize=0
+    )
+    assert process.stdin and process.stdout and process.stderr
+    texts: dict[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    first = end = None
+    overrun = False
+    pidfd = os.pidfd_open(process.pid)
+    with process.stdin, process.stdout, process.stderr, selectors.DefaultSelector() as selector:
+        for fd in (*texts, pidfd):
+            selector.register(fd, selectors.EVENT_READ)
+        while selector.get_map():
+            left = timeout_s - (time.monotonic() - began)
+            if end is not None:
+                left = min(left, 1.0)  # a child that was left behind may hold the pipes
+            ready = selector.select(max(left, 0))
+            now = time.monotonic()
+            if not ready:
+                if end is not None:
+                    break
+                overrun = True
+                os.killpg(process.pid, signal.SIGKILL)
+                timeout_s = now - began + 10
+            for key, _ in ready:
+                if key.fd == pidfd:
+                    end = now
+                    selector.unregister(pidfd)
+                    continue
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    selector.unregister(key.fd)
+                elif key.fd == process.stdout.fileno() and first is None:
+                    first = now
+                texts[key.fd] += data
+        output, errors = (bytes(text) for text in texts.values())
+    os.close(pidfd)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Run(
+        process.returncode,
+        (end or time.monotonic()) - began,
+        used.ru_utime,
+        used.ru_stime,
+        None if first is None else first - began,
+        output,
+        errors.decode(errors="replace"),
+        overrun,
+    )
