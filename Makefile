@@ -27,8 +27,10 @@ linux: $(RUN)
 	$(BIN)/emu fetch
 	$(BIN)/python -m emu.guests.linux -smp $(SMP)
 
+# Without a network the fetch fails; the bench then says what is missing
 bench: $(TEST)
-	$(BIN)/python -m tests.bench
+	-$(BIN)/emu fetch
+	$(BIN)/python -m tests.bench $(BENCH)
 
 lint: $(TEST)
 	$(BIN)/ruff check .

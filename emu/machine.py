@@ -34,12 +34,10 @@ from emu.workers.checkpoints import Checkpoints
 from emu.workers.fleet import Fleet, StartFailed
 from emu.workers.guard import NameGuard
 from emu.workers.sbi import Answer, Sbi
-from emu.workers.trace_text import code_text, trap_text
 from ipc.clock import GuestClock
 from ipc.engine import Engine
 from ipc.errors import IpcError, ResourceError
 from ipc.layout import HEADER, REGION_ROM, REGION_WRITE, TRACE_ASM, TRACE_INT
-from ipc.messages import Trace
 from ipc.ram import Backing, Ram
 from ipc.segment import Control, fresh_name
 from vcpu_worker.parts import Region
@@ -120,7 +118,7 @@ class Machine:
         with _for_the_user():
             self.fleet = Fleet(
                 self.control, engine, self._regions(), self.ram, self.space, self._sbi_call, host.log_line,
-                lambda loss: self.run.hart_lost(loss), host.reached, on_trace=self._trace,
+                lambda loss: self.run.hart_lost(loss), host.reached,
             )  # fmt: skip
         self.run = VmControl(
             self.fleet, self.clock, host.loop.clocks.virtual, host.loop.notify, host.log_line,
@@ -136,7 +134,8 @@ class Machine:
         self.tree: Tree | None = None
         self.run.on_reset(self._reset)
         bits = sum(bit for item, bit in TRACED.items() if host.log.wants(item))
-        self.control.header.set("trace", bits)
+        if bits:
+            self.fleet.trace_to(host.log.fileno(), bits)
 
     # -- making
 
@@ -177,14 +176,6 @@ class Machine:
             self.clock.now_ns, GuestSwitch(self.run), self._host.log,
         )  # fmt: skip
 
-    def _trace(self, t: Trace) -> None:
-        """-d in_asm, int: in the order in which it happened on that hart."""
-        log = self._host.log
-        if t.what & TRACE_ASM and t.code:
-            log.write("in_asm", code_text(t))
-        if t.what & TRACE_INT:
-            log.write("int", trap_text(t))
-
     def _sbi_call(self, hart: int, eid: int, fid: int, args: tuple[int, ...]) -> Answer | None:
         return self.sbi(hart, eid, fid, args)
 
@@ -210,7 +201,7 @@ class Machine:
         tree, boot, header = self.tree, self.boot, self.control.header
         assert tree is not None
         if boot.builtin_sbi:
-            reserve_firmware(tree.root)
+            reserve_firmware(tree)
         describe_boot(tree.root.get_or_add("chosen"), boot, self.config.append)
         boot.place_fdt(tree)
         boot.roms.check()

@@ -13,11 +13,13 @@ a p99 of 100 and ruinous when harts outnumber cores; so the worker sleeps at onc
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ipc.layout import Exit
 from ipc.messages import FatalKind
+from vcpu_worker.trace import report
 
 if TYPE_CHECKING:
     from vcpu_worker.worker import Worker
@@ -90,6 +92,14 @@ def sleep(w: Worker) -> None:
 def event(w: Worker) -> None:
     """Main has sent something."""
     w.read_mailbox()
+
+
+@on_exit(Exit.TRACE)
+def trace(w: Worker) -> None:
+    """-d int, in_asm: what happened since the last report goes to the log."""
+    text = report(w.slot, w.hart)
+    if w.log_fd >= 0:
+        os.write(w.log_fd, text.encode())
 
 
 @on_exit(Exit.RING)

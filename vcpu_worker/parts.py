@@ -64,8 +64,9 @@ class Parts:
     bell: Bell  # main -> this hart; blocking
     main_bell: Bell
     kick_fds: tuple[int, ...]  # sending ends of all mailboxes, by hart
+    log_fd: int = -1  # where Exit.TRACE writes; -1: nowhere
 
     def fds(self) -> set[int]:
         """Descriptors the worker keeps, besides standard error."""
         own = {self.mailbox.fileno(), self.up.fileno(), self.bell.fileno(), self.main_bell.fileno()}
-        return own | set(self.kick_fds)
+        return own | set(self.kick_fds) | ({self.log_fd} if self.log_fd > 2 else set())

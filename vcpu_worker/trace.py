@@ -3,17 +3,16 @@
     riscv_cpu_do_interrupt: hart:0, async:0, cause:0000000000000009, epc:0x..., tval:0x..., desc=...
     0x0000000080000000:  00000297          auipc t0,0
 
-Code is read from the decoded page that the hart is about to run, not from memory, which another hart may
-have changed since. A block is told once, when its first instruction is decoded.
-Source: QEMU 10, target/riscv/cpu_helper.c and cpu.c (names of traps); the fetch TLB of mem.fetch.
+Code is read from the copy it was decoded from, not from memory, which another hart may have changed since.
+A block is told once, when its first instruction is decoded.
+Source: QEMU 10, target/riscv/cpu_helper.c and cpu.c (names of traps).
 """
 
 from __future__ import annotations
 
 import ctypes
 
-from ipc.layout import FETCH_ENTRIES, TRACE_ASM, TRACE_INT, View
-from vcpu_worker.mem.fetch import PAGE_COPY
+from ipc.layout import TRACE_ASM, TRACE_INT, View
 
 MOST_BYTES = 256
 PAGE = 4096
@@ -38,7 +37,8 @@ def report(slot: View, hart: int) -> str:
     lines = ""
     if what & TRACE_ASM:
         pc = slot.get("trace_pc")
-        lines += code_text(decoded(slot, pc), pc, slot.get("priv"))
+        code = ctypes.string_at(slot.get("trace_code"), min(MOST_BYTES, PAGE - pc % PAGE))
+        lines += code_text(code, pc, slot.get("trace_priv"))
     if what & TRACE_INT:
         lines += trap_text(hart, slot.get("trace_cause"), slot.get("trace_epc"), slot.get("trace_tval"))
     return lines
@@ -86,12 +86,3 @@ def ends_block(word: int) -> bool:
     if quadrant == 1:
         return funct3 >= 5
     return quadrant == 2 and funct3 == 4 and word >> 2 & 31 == 0
-
-
-def decoded(slot: View, pc: int) -> bytes:
-    """The bytes at `pc`, at most to the end of its page; none if the page is not mapped any more."""
-    entry = (pc >> 12 & FETCH_ENTRIES - 1) * 4
-    if (slot.get("fetch_tlb", entry) ^ pc) >> 12:
-        return b""
-    page, off = slot.get("fetch_tlb", entry + 1), pc & PAGE - 1
-    return ctypes.string_at(page + PAGE_COPY + off, min(MOST_BYTES, PAGE - off))

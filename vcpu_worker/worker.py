@@ -45,6 +45,7 @@ class Worker:
         self.quitting = False
         self.messages = 0
         self.sleeps = 0
+        self.log_fd = parts.log_fd
         self._mailbox = Channel(parts.mailbox, "the mailbox", Sender.EMU)
         self._up = Channel(parts.up, "the main loop")
         self._waiter = Waiter((parts.mailbox.fileno(), parts.bell.fileno()))

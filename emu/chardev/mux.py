@@ -27,7 +27,7 @@ _HELP = """\
 %e t    toggle console timestamps
 %e b    send break (magic sysrq)
 %e c    switch between console and monitor
-%e %e   sends %e
+%e %e  sends %e
 """
 TERMINATED = b"QEMU: Terminated\n\r"
 

@@ -90,13 +90,14 @@ class Node:
 
 @dataclass
 class Tree:
-    """A device tree: its root and the boot hart's number."""
+    """A device tree: its root, the boot hart's number, and bytes left free in its blob."""
 
     root: Node
     boot_cpu: int = 0
+    spare: int = 0
 
     def pack(self) -> bytes:
-        """The blob, version 17, without slack."""
+        """The blob, version 17."""
         strings = _Strings()
         body = bytearray()
         _write_node(self.root, body, strings)
@@ -105,7 +106,7 @@ class Tree:
         off_struct = _HEADER.size + len(reserve)
         off_strings = off_struct + len(body)
         total = off_strings + len(strings.data)
-        total += -total % 4
+        total += -total % 4 + self.spare
         head = _HEADER.pack(
             MAGIC, total, off_struct, off_strings, _HEADER.size, VERSION, LAST_COMPATIBLE,
             self.boot_cpu, len(strings.data), len(body),

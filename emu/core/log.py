@@ -109,6 +109,10 @@ class Log:
         except OSError:
             self.items = frozenset()
 
+    def fileno(self) -> int:
+        """The descriptor that workers write their lines to."""
+        return (self._out if self._out is not None else sys.stderr).fileno()
+
     def guest_error(self, text: str) -> None:
         """The guest did something invalid."""
         self.write("guest_errors", text)

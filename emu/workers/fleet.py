@@ -99,6 +99,12 @@ class Fleet:
 
     # -- birth
 
+    def trace_to(self, log_fd: int, bits: int) -> None:
+        """Have workers started from now on write what TRACE_* `bits` ask for to a descriptor."""
+        self.control.header.set("trace", bits)
+        for v in self.vcpus:
+            v.log_fd = log_fd
+
     def start(self) -> None:
         """Fork every worker; return when all are ready, stopped. Errors: StartFailed."""
         header = self.control.header

@@ -46,6 +46,7 @@ class Vcpu:
         self.last_words = ""  # text of a Fatal message
         self.cpu_at_request = 0
         self.slot.set("state", HartState.DEAD)
+        self.log_fd = -1
 
     @property
     def kick_fd(self) -> int:
@@ -76,6 +77,7 @@ class Vcpu:
             bell=self.bell,
             main_bell=main_bell,
             kick_fds=kicks,
+            log_fd=self.log_fd,
         )
         self.process = Process(run_worker, (parts,), f"hart{self.index}")
 

@@ -131,9 +131,8 @@ class Caches:
 
 def build_engine(cache: Path, timeout_s: float = 900) -> tuple[Run, str]:
     """Build the engine into `cache` (XDG_CACHE_HOME): the run, and why it failed or ""."""
-    done = timed(
-        [sys.executable, "-m", "vcpu_worker.codegen.build"], {**os.environ, "XDG_CACHE_HOME": str(cache)}, timeout_s
-    )
+    env = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    done = timed([sys.executable, "-m", "vcpu_worker.codegen.build"], env, timeout_s)
     return done, done.failure()
 
 
@@ -158,12 +157,15 @@ def timed(command: Sequence[str], env: dict[str, str], timeout_s: float) -> Run:
     process = subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, start_new_session=True, bufsize=0
     )
-    assert process.stdin and process.stdout and process.stderr
-    texts: dict[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    assert stdin is not None
+    assert stdout is not None
+    assert stderr is not None
+    texts = {stdout.fileno(): bytearray(), stderr.fileno(): bytearray()}
     first = end = None
     overrun = False
     pidfd = os.pidfd_open(process.pid)
-    with process.stdin, process.stdout, process.stderr, selectors.DefaultSelector() as selector:
+    with stdin, stdout, stderr, selectors.DefaultSelector() as selector:
         for fd in (*texts, pidfd):
             selector.register(fd, selectors.EVENT_READ)
         while selector.get_map():
@@ -186,7 +188,7 @@ def timed(command: Sequence[str], env: dict[str, str], timeout_s: float) -> Run:
                 data = os.read(key.fd, 1 << 16)
                 if not data:
                     selector.unregister(key.fd)
-                elif key.fd == process.stdout.fileno() and first is None:
+                elif key.fd == stdout.fileno() and first is None:
                     first = now
                 texts[key.fd] += data
         output, errors = (bytes(text) for text in texts.values())

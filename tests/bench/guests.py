@@ -52,7 +52,8 @@ def _sha256(path: Path) -> str:
 
 def source_hashes() -> dict[str, str]:
     """sha256 of every file the kernels are made of."""
-    return {path.name: _sha256(path) for path in sorted(KERNELS.iterdir()) if path.suffix in (".c", ".h", ".S")}
+    files = (path for path in sorted(KERNELS.iterdir()) if path.suffix in (".c", ".h", ".S"))
+    return {path.name: _sha256(path) for path in files}
 
 
 def read_frozen() -> dict[str, Any]:
@@ -81,10 +82,8 @@ def elf_warnings(guests: Iterable[Guest]) -> list[str]:
     other = [g.name for g in guests if frozen["elfs"].get(g.name) != _sha256(g.build())]
     if not other:
         return []
-    return [
-        f"built by ziglang {bare.compiler_version()} (frozen with {frozen['compiler'] or 'none'}), these ELFs "
-        f"are not the frozen ones, do not compare them with earlier reports: {', '.join(other)}"
-    ]
+    how = f"built by ziglang {bare.compiler_version()} (frozen with {frozen['compiler'] or 'none'})"
+    return [f"{how}, these are not the frozen ELFs, do not compare with earlier reports: {', '.join(other)}"]
 
 
 def thaw(guests: Iterable[Guest]) -> None:

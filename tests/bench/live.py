@@ -63,12 +63,12 @@ class Live:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        # workers of ours have the process group of their parent, and die with it in any case
-        children = psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
         if self.process.poll() is None:
+            # workers of ours have the process group of their parent, and die with it in any case
+            children = psutil.Process(self.process.pid).children(recursive=True)
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        psutil.wait_procs(children, END_S)
+            self.process.wait()
+            psutil.wait_procs(children, END_S)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()

@@ -88,12 +88,12 @@ class MemoryTask(Task):
             time.sleep(SETTLE_S)
             main = psutil.Process(live.emulator_pid())
             children = main.children(recursive=True)
-            workers = [p for p in children if "hart" in p.name() or "hart" in " ".join(p.cmdline())] or children
+            workers = [p for p in children if "hart" in p.name()] or children
             if len(workers) < self.harts:
                 return Outcome(failure=f"{len(workers)} workers for {self.harts} harts")
             sizes = {p.pid: unique_bytes(p.pid) for p in workers}
             facts = {
-                "workers": [f"{p.name()}: {sizes[p.pid]} unique, {p.memory_info().rss} resident" for p in workers],
+                "workers": {p.name(): [sizes[p.pid], p.memory_info().rss] for p in workers},
                 "main": unique_bytes(main.pid),
                 "page_tables": [table_bytes(p.pid) for p in workers],
             }

@@ -108,16 +108,15 @@ def table(every: Sequence[Row]) -> str:
     lines = [("row", "unit", "emu", "", "QEMU", "", "emu/QEMU", "target", "")]
     for row in sorted(every, key=lambda r: r.score):
         ratio = "-" if row.ratio is None else f"{short(row.ratio)}x"
-        cells = (row.name, row.unit, *_cell(row.ours), *_cell(row.qemu), ratio, row.target.text(), row.verdict())
-        lines.append(cells)
+        both = (*_cell(row.ours), *_cell(row.qemu))
+        lines.append((row.name, row.unit, *both, ratio, row.target.text(), row.verdict()))
     widths = [max(len(line[i]) for line in lines) for i in range(8)]
-    left = {0, 1, 3, 5, 7}
-    return "\n".join(
-        "  ".join(
-            [line[i].ljust(widths[i]) if i in left else line[i].rjust(widths[i]) for i in range(8)] + [line[8]]
-        ).rstrip()
-        for line in lines
-    )
+    pad = (str.ljust, str.ljust, str.rjust, str.ljust, str.rjust, str.ljust, str.rjust, str.ljust)
+    made = []
+    for line in lines:
+        cells = [put(cell, width) for put, cell, width in zip(pad, line[:8], widths, strict=True)]
+        made.append("  ".join([*cells, line[8]]).rstrip())
+    return "\n".join(made)
 
 
 def _cell(value: Summary | None) -> tuple[str, str]:
@@ -159,7 +158,9 @@ class Report:
     def text(self) -> str:
         """For people."""
         head = [f"{name:13} {value}" for name, value in self.facts.items()]
-        head += [f"{e.name:13} {e.missing and 'MISSING: ' + e.missing or e.version}" for e in self.engines]
+        for engine in self.engines:
+            told = f"MISSING: {engine.missing}" if engine.missing else engine.version
+            head.append(f"{engine.name:13} {told}")
         head.append(f"{'runs':13} {self.runs}, interleaved; medians [lowest..highest]; worst row first")
         if self.quick:
             head.append(f"{'quick':13} a tenth of the work, one run: shows that it works, measures nothing")
@@ -170,6 +171,11 @@ class Report:
 
     def json(self) -> str:
         """For machines: everything, every run."""
+        ordered = sorted(self.rows, key=lambda r: r.score)
+        outcomes = {
+            task: {engine: [asdict(o) for o in each] for engine, each in by.items()}
+            for task, by in self.outcomes.items()
+        }
         return json.dumps(
             {
                 "facts": self.facts,
@@ -178,8 +184,8 @@ class Report:
                 "quick": self.quick,
                 "stage": self.stage,
                 "warnings": self.warnings,
-                "rows": [{**asdict(r), "missed": r.missed} for r in sorted(self.rows, key=lambda r: r.score)],
-                "outcomes": {t: {e: [asdict(o) for o in os] for e, os in by.items()} for t, by in self.outcomes.items()},
+                "rows": [{**asdict(r), "missed": r.missed} for r in ordered],
+                "outcomes": outcomes,
             },
             indent=1,
         )

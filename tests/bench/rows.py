@@ -51,7 +51,8 @@ def _kernel(
 ) -> KernelTask:  # fmt: skip
     defines = (("PHASE", phase),) if phase else ()
     divisor = {"M": 1e6, "k": 1e3}.get(unit[0], 1.0)
-    return KernelTask(Guest(name, source, defines, harts), Metric(name, unit, targets=targets), divisor, exact)
+    task_guest = Guest(name, source, defines, harts)
+    return KernelTask(task_guest, Metric(name, unit, targets=targets), divisor, exact)
 
 
 def _latency(name: str, source: str, targets: Targets, phase: int = 0, harts: int = 1) -> LatencyTask:
@@ -83,7 +84,7 @@ def tasks() -> list[Task]:
         _kernel("sv39-fault", "sv39.c", "k faults/s", phase=4),
         _kernel("sv39-switch", "sv39.c", "k switches/s", phase=5),
         _kernel("ecall", "ecall.c", "M traps/s"),
-        _kernel("csr", "csr.c", "M insns/s"),
+        _kernel("csr", "csr.c", "M CSRs/s"),
         _kernel("fencei", "fencei.c", "k rounds/s"),
         _kernel("mmio-lsr", "mmio.c", "M reads/s", phase=1),
         _kernel("mmio-mtime", "mmio.c", "M reads/s", phase=2),

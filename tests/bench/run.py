@@ -28,19 +28,20 @@ TIMEOUT_S = 300.0
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bench", description="Speed against QEMU, interleaved, worst row first.")
-    parser.add_argument("--runs", type=int, default=None, metavar="N", help=f"runs of each row ({RUNS})")
-    parser.add_argument("--only", action="append", metavar="ROW", help="rows with this name or pattern; repeatable")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the work, one run: does it work?")
-    parser.add_argument("--stage", choices=rows.STAGES, default=rows.STAGES[0], help="whose targets are judged")
-    parser.add_argument("--engine", choices=(OURS, QEMU), help="run one engine alone")
-    parser.add_argument("--emu", metavar="PATH", help="the program instead of this checkout's emulator")
-    parser.add_argument("--qemu", metavar="PATH", help="another QEMU than the fetched reference (labelled)")
-    parser.add_argument("--counts", action="store_true", help="check instruction counts with QEMU's -icount")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="where the JSON goes (build/bench/...)")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="of one run")
-    parser.add_argument("--list", action="store_true", help="print the rows' names and end")
-    parser.add_argument("--thaw", action="store_true", help="freeze the kernels as they are now, and end")
+    parser = argparse.ArgumentParser("bench", description="Speed against QEMU, interleaved, worst row first.")
+    add = parser.add_argument
+    add("--runs", type=int, default=None, metavar="N", help=f"runs of each row ({RUNS})")
+    add("--only", action="append", metavar="ROW", help="rows with this name or pattern; repeatable")
+    add("--quick", action="store_true", help="a tenth of the work, one run: does it work?")
+    add("--stage", choices=rows.STAGES, default=rows.STAGES[0], help="whose targets are judged")
+    add("--engine", choices=(OURS, QEMU), help="run one engine alone")
+    add("--emu", metavar="PATH", help="the program instead of this checkout's emulator")
+    add("--qemu", metavar="PATH", help="another QEMU than the fetched reference (labelled)")
+    add("--counts", action="store_true", help="check instruction counts with QEMU's -icount")
+    add("--json", metavar="FILE", type=Path, help="where the JSON goes (build/bench/...)")
+    add("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="of one run")
+    add("--list", action="store_true", help="print the rows' names and end")
+    add("--thaw", action="store_true", help="freeze the kernels as they are now, and end")
     options = parser.parse_args(argv)
     if options.runs is not None and options.runs < 1:
         parser.error("--runs takes a positive number")
@@ -126,10 +127,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     engines = [find_ours(options.emu), find_qemu(options.qemu)]
     if options.engine:
         engines = [engine for engine in engines if engine.name == options.engine]
-    made = report.Report(facts.collect(), engines, options.runs or (1 if options.quick else RUNS), options.quick, options.stage)
+    runs = options.runs or (1 if options.quick else RUNS)
+    made = report.Report(facts.collect(), engines, runs, options.quick, options.stage)
     made.warnings = facts.busy_warning()
-    made.warnings += [f"{e.name} is missing, its column is empty: {e.missing}" for e in engines if e.missing]
-    made.warnings += [f"{e.name} is not the reference: no ratio is judged" for e in engines if not e.reference]
+    for engine in engines:
+        if engine.missing:
+            made.warnings.append(f"{engine.name} is missing, its column is empty: {engine.missing}")
+        elif not engine.reference:
+            made.warnings.append(f"{engine.name} is not the reference: no ratio is judged")
     if not options.quick:
         made.warnings += guests.elf_warnings(rows.guests(tasks))
     sources = blob.digest()
@@ -140,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             made.warnings.append("interrupted: the rows below are not all")
     if blob.digest() != sources:
-        made.warnings.append("the emulator's sources changed while the bench ran: rows are of different engines")
+        made.warnings.append("the sources changed while the bench ran: rows are of different engines")
     print(made.text())
     path = options.json or facts.ROOT / "build/bench" / f"{made.facts['date'].replace(':', '')}.json"
     made.save(path)

@@ -142,7 +142,7 @@ def run_guest(task_guest: Guest, engine: Engine, context: Context, extra: tuple[
     if found["hist"]:
         histogram = figures.parse_histogram(found["hist"].decode())
         outcome.values |= {q: figures.histogram_us(histogram, int(q[1:]) / 100) for q in ("p50", "p99")}
-    if seconds > run.wall_s:
+    if seconds > run.wall_s and "-icount" not in extra:
         outcome.failure = f"the guest's clock saw {seconds:.2f} s in {run.wall_s:.2f} s"
     return outcome
 
@@ -269,7 +269,8 @@ class CompileTask(Task):
 
     def __init__(self, targets: Mapping[str, Target]) -> None:
         name = "engine compile, cold"
-        super().__init__("compile", (Metric(name, "s", True, targets), Metric(f"{name}: processor time", "s", True)))
+        wall = Metric(name, "s", True, targets)
+        super().__init__("compile", (wall, Metric(f"{name}: processor time", "s", True)))
         self.most_runs = 1
 
     def run(self, engine: Engine, context: Context) -> Outcome:

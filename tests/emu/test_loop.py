@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import socket
 import time
 from collections.abc import Iterator
@@ -241,8 +242,9 @@ def test_a_signal_comes_with_its_sender(loop: MainLoop) -> None:
     signals = Signals(caught.append)
     try:
         loop.watch(signals, read=signals.read)
-        os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGHUP)
+        # to this thread: pytest-xdist's worker has others, which block nothing
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
         loop.wait()
         assert sorted(caught, key=lambda c: c.number) == [
             Caught(signal.SIGHUP, os.getpid()),

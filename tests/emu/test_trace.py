@@ -51,8 +51,8 @@ def test_a_block_ends_with_its_jump() -> None:
 
 
 def test_an_instruction_cut_by_the_end_of_the_bytes_is_left_out() -> None:
-    lines = code_text(Trace(0, TRACE_ASM, 0, 0, 0, 0, 0x1000, bytes.fromhex("01009302"))).splitlines()
-    assert len(lines) == 4
+    lines = code_text(bytes.fromhex("01009302"), 0x1000, 0).splitlines()
+    assert len(lines) == 5
 
 
 @pytest.mark.parametrize(

@@ -571,13 +571,13 @@ def test_a_ring_of_the_posted_ring_rings_main(desk: Desk) -> None:
 
 
 def test_what_a_hart_has_for_the_log_is_written_by_it(desk: Desk) -> None:
-    page = ctypes.create_string_buffer(b"\x13\x00\x00\x00")
+    code = ctypes.create_string_buffer(b"\x13\x00\x00\x00\x13\x00")
 
     def tell(slot: View) -> Exit:
         slot.set("trace_ready", TRACE_INT | TRACE_ASM)
         slot.set("trace_cause", 9)
         slot.set("trace_pc", 0x8000_0FFC)
-        slot.set("trace_code", ctypes.addressof(page))
+        slot.set("trace_code", ctypes.addressof(code))
         return Exit.TRACE
 
     desk.want(Want.RUN)

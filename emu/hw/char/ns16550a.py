@@ -304,7 +304,8 @@ class Ns16550a(Device):
     def receive_break(self) -> None:
         """A break from the backend: a zero byte with BI."""
         self.rbr = 0
-        self._put(0)
+        if self.fcr & FCR_FE:
+            self._put(0)
         self.lsr |= LSR_BI | LSR_DR
         self._update_irq()
 

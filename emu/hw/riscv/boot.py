@@ -26,6 +26,7 @@ MIB = 1 << 20
 ALIGN = 2 * MIB
 INITRD_MOST = 512 * MIB
 FDT_MOST = MIB
+FDT_SPARE = 4096  # a long command line, the range of an initrd; OpenSBI leaves some 1 KiB
 MROM_BASE = 0x1000
 RESET_VECTOR = (
     0x00000297,  # auipc t0, 0
@@ -181,10 +182,15 @@ def describe_boot(chosen: Node, boot: Boot, append: str) -> None:
         chosen.u64("linux,initrd-end", boot.initrd[1]).u64("linux,initrd-start", boot.initrd[0])
 
 
-def reserve_firmware(root: Node) -> None:
-    """Tell kernels to leave the built-in SBI's range alone, as OpenSBI does for its own."""
+def reserve_firmware(tree: Tree) -> None:
+    """Tell kernels to leave the built-in SBI's range alone, as OpenSBI does for its own.
+
+    Like OpenSBI, leave room in the tree: U-Boot's `booti ... ${fdtcontroladdr}` adds to its copy where that
+    lies, and behind a full one lie its own variables.
+    """
+    tree.spare = FDT_SPARE
     base, size = sbi_rom.FIRMWARE_BASE, sbi_rom.FIRMWARE_SIZE
-    reserved = root.get_or_add("reserved-memory")
+    reserved = tree.root.get_or_add("reserved-memory")
     if not reserved.properties:
         reserved.cells("#address-cells", 2).cells("#size-cells", 2).flag("ranges")
-    reserved.add(f"mmode_resv0@{base:x}").u64("reg", base, size).flag("no-map")
+    reserved.get_or_add(f"mmode_resv0@{base:x}").u64("reg", base, size).flag("no-map")

@@ -12,9 +12,10 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emu.errors import strerror
 
@@ -99,14 +100,15 @@ def read_image(
 ) -> Image:
     """Load the file at `path`; what is not ELF goes to `base`, and may be `most` bytes long.
 
-    raw_may_be: anything that is neither ELF nor Linux Image is taken as it is (firmware, loader); else
-    it must at least not be known as something that is no kernel. raw_only: whatever it is.
+    raw_may_be: anything that is neither ELF nor Linux Image is taken as it is, packed data too (firmware,
+    loader: an initramfs must arrive packed); else it is unpacked, and must at least not be known as
+    something that is no kernel. raw_only: whatever it is.
     Errors: ImageError.
     """
     data = read_file(path, most)
     if raw_only:
         return Image(Kind.RAW, base, base, base + len(data), (Segment(base, data),))
-    if data.startswith(GZIP_MAGIC):
+    if not raw_may_be and data.startswith(GZIP_MAGIC):
         data = _gunzip(data, most)
     if not data:
         raise ImageError("the file is empty")
@@ -151,8 +153,6 @@ def _is_text(head: bytes) -> bool:
 
 def _elf(data: bytes, most: int) -> Image:
     # 30 ms of import that only who boots an ELF file pays
-    from elftools.common.exceptions import ELFError
-    from elftools.construct.core import ConstructError
     from elftools.elf.elffile import ELFFile
 
     try:
@@ -162,9 +162,13 @@ def _elf(data: bytes, most: int) -> Image:
             raise ImageError(WRONG_ENDIAN)
         if header.e_machine != "EM_RISCV" or elf.elfclass != 64:
             raise ImageError(WRONG_MACHINE)
-        segments = tuple(_loadable(data, elf, most))
+        heads = [elf.get_segment(i).header for i in range(elf.num_segments())]
+        segments = tuple(_loadable(data, heads, most))
         entry = int(header.e_entry)
-    except (ELFError, ConstructError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+    except ImageError:
+        raise
+    except Exception as error:
+        # on damaged files pyelftools raises whatever it runs into (struct, overflow, decoding, ...)
         raise ImageError(DAMAGED) from error
     if not segments:
         raise ImageError(DAMAGED)
@@ -173,16 +177,16 @@ def _elf(data: bytes, most: int) -> Image:
     return Image(Kind.ELF, entry, low, high, segments)
 
 
-def _loadable(data: bytes, elf: object, most: int) -> Iterator[Segment]:
-    """PT_LOAD segments at their physical addresses, with their bss as zeros."""
-    for i in range(elf.num_segments()):  # type: ignore[attr-defined]  # pyelftools has no types
-        head = elf.get_segment(i).header  # type: ignore[attr-defined]
+def _loadable(data: bytes, heads: Sequence[Any], most: int) -> Iterator[Segment]:
+    """PT_LOAD segments at their physical addresses, with their bss as zeros; `most` bytes in all."""
+    for head in heads:
         if head.p_type != "PT_LOAD" or not head.p_memsz:
             continue
         offset, size, filled = int(head.p_offset), int(head.p_memsz), int(head.p_filesz)
         if filled > size or offset + filled > len(data):
             raise ImageError(DAMAGED)
-        if size > most:
+        most -= size
+        if most < 0:
             raise ImageError("The image segments are too big to load")
         yield Segment(int(head.p_paddr), data[offset : offset + filled] + bytes(size - filled))
 

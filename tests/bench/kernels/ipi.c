@@ -61,7 +61,7 @@ void hart_main(void) {
 
 int main(void) {
     csr_write(mie, MIP_MSIP);
-    rounds = ROUNDS(PHASE == 1 ? 20000 : PHASE == 2 ? 5000 : 100000);
+    rounds = ROUNDS(PHASE == 1 ? 50000 : PHASE == 2 ? 5000 : 100000);
     while (!ready) {
     }
     begin();

@@ -211,7 +211,7 @@ int main(void) {
     for (u32 at = 0, i = 0; at < TEXT; i = next_random(&seed) % 11)
         for (const char *p = tokens[i]; *p && at < TEXT;)
             text[at++] = *p++;
-    u32 rounds = ROUNDS(17000);
+    u32 rounds = ROUNDS(20000);
     u16 crc = 0;
     u64 sum = 0;
     begin();

@@ -62,7 +62,7 @@ static NOINLINE u64 copies(u32 round) {
 
 int main(void) {
     u64 seed = 42, sum = 0;
-    u32 rounds = ROUNDS(520);
+    u32 rounds = ROUNDS(300);
     for (u32 i = 0; i < BLOCK; i++)
         from[i] = next_random(&seed);
     begin();

@@ -6,7 +6,7 @@ static inline u64 rotate(u64 value, int by) { return value << by | value >> (64 
 
 int main(void) {
     u64 a = 0x0123456789abcdefUL, b = 0xfedcba9876543210UL, c = 0x0f1e2d3c4b5a6978UL, d = 1;
-    u64 rounds = ROUNDS(90000000UL);
+    u64 rounds = ROUNDS(130000000UL);
     begin();
     for (u64 i = 0; i < rounds; i++) {
         a = rotate(a + b, 13) ^ c;

@@ -5,7 +5,7 @@
 static u32 hist[HIST_SIZE];
 
 int main(void) {
-    u64 rounds = ROUNDS(200000), sum = 0;
+    u64 rounds = ROUNDS(1300000), sum = 0;
     UART[UART_SCR] = 0x5a;
     for (u64 i = 0; i < 1000; i++)
         sum += UART[UART_SCR];

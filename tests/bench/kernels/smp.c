@@ -64,7 +64,7 @@ static void meet(u64 *at) {
 }
 
 static u64 rounds(void) {
-    return ROUNDS(PHASE == 1 ? 40000000UL : PHASE == 2 ? 20000000UL : PHASE == 3 ? 8000000UL : 120000000UL) /
+    return ROUNDS(PHASE == 1 ? 160000000UL : PHASE == 2 ? 60000000UL : PHASE == 3 ? 16000000UL : 120000000UL) /
            (PHASE == 4 ? 1 : HARTS);
 }
 

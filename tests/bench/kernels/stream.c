@@ -7,7 +7,7 @@ enum { WORDS = 1 << 20 };  // 8 MiB each
 
 int main(void) {
     u64 *a = (u64 *)image_end, *b = a + WORDS, *c = b + WORDS;
-    u64 rounds = ROUNDS(40), seed = 3, sum = 0;
+    u64 rounds = ROUNDS(8), seed = 3, sum = 0;
     for (u64 i = 0; i < WORDS; i++)
         a[i] = next_random(&seed);
     begin();

@@ -3,7 +3,7 @@
 #include "bench.h"
 
 int main(void) {
-    u64 lines = ROUNDS(6400), seed = 1, sum = 0;
+    u64 lines = ROUNDS(12800), seed = 1, sum = 0;
     begin();
     for (u64 line = 0; line < lines; line++)
         for (int i = 0; i < 64; i++) {

@@ -1,6 +1,6 @@
 /* Output of several harts to one UART comes out in the order in which it was written.
  *
- * params: count = characters.
+ * params: count = characters; arg[0]: 1 to sleep for ever at the end.
  * The harts pass a baton through memory and write one character each when they have it: a, b, c, ...,
  * harts' letters by turn number, a line feed after each 64. The last one ends the machine at once.
  * Source: Unprivileged ISA, "FENCE" (o,w before the baton's store; r,o after its load).
@@ -24,7 +24,7 @@ u64 guest_main(u64 me) {
         }
         uart[0] = (u8)(turn % 64 == 63 ? '\n' : 'a' + turn % 26);
         fence();
-        if (turn == params.count - 1)
+        if (turn == params.count - 1 && !params.arg[0])
             finish(0);
         baton = turn + 1;
     }

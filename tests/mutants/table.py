@@ -1,0 +1,193 @@
+"""The mutants: each breaks one rule that a test of tests/system or tests/emu stands guard over.
+
+A mutant is a replacement of text in one source file. It is applied to a copy of the tree (`tree.py`), so
+the product has no switch for it; the engine of the copy has a digest of its own.
+Rule: `old` occurs exactly once in the file; test_mutants holds it, so a mutant cannot rot unseen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LITMUS = "tests/system/test_litmus.py::test_nothing_outside_rvwmo_is_seen_on_two_harts"
+IPI = "tests/system/test_ipi.py::test_no_ipi_to_a_sleeping_hart_is_lost[2]"
+DEVICE = "tests/system/test_ipi.py::test_no_device_interrupt_to_a_sleeping_hart_is_lost[2]"
+ATOMICS = "tests/system/test_atomics.py::test_totals_of_contended_atomics_are_exact[2]"
+ADBITS = "tests/system/test_adbits.py::test_no_accessed_or_dirty_bit_and_no_software_bit_is_lost[2]"
+OUTPUT = "tests/system/test_output.py::test_output_of_several_harts_keeps_their_order[2]"
+LONE = "tests/system/test_output.py::test_a_character_appears_though_nothing_follows_it"
+STORM = "tests/system/test_pause.py::test_storms_of_stop_cont_and_reset"
+WORKER = "tests/emu/test_worker.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """name; file (from the root of the tree); old -> new; rule: what is broken, and where it is written.
+
+    killer: the tests that must fail (pytest's node ids). says: a regular expression that their report must
+    match, so that they fail for the right reason. tries: within how many runs, for races.
+    engine: whether it changes compiled code.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    rule: str
+    killer: tuple[str, ...]
+    says: str
+    tries: int = 1
+    engine: bool = True
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "sleep-without-second-look",
+        "vcpu_worker/hart/sleep.py",
+        "    if must_wake(h) != 0:\n        h.asleep = 0\n",
+        "    if h.asleep == 2:\n        h.asleep = 0\n",
+        "levels are looked at again behind the store to asleep (DESIGN 3, IPIs and kicks)",
+        (IPI,),
+        r"ipi LOST hart=\d",
+        tries=3,
+    ),
+    Mutant(
+        "no-kick",
+        "vcpu_worker/hart/doorbell.py",
+        "    if other.asleep != 0:\n        kick_hart(",
+        "    if other.asleep == 2:\n        kick_hart(",
+        "a hart that sleeps gets a Kick (DESIGN 3, IPIs and kicks)",
+        (IPI,),
+        r"ipi LOST hart=\d",
+    ),
+    Mutant(
+        "kick-mark-never-cleared",
+        "vcpu_worker/worker.py",
+        "            self._answer(got)\n        self.slot.set(\"kick_sent\", 0)\n",
+        "            self._answer(got)\n",
+        "kick_sent is cleared each time the target has woken (hart/doorbell.py)",
+        (IPI,),
+        r"ipi LOST hart=\d",
+        tries=2,
+        engine=False,
+    ),
+    Mutant(
+        "fence-orders-nothing",
+        "vcpu_worker/codegen/lower.py",
+        "        w.block(yes)\n        w(\"fence seq_cst\")\n        w(f\"br label %{no}\")",
+        "        w.block(yes)\n        w(f\"br label %{no}\")",
+        "FENCE w,r orders a store before a later load (RVWMO rule 4)",
+        (LITMUS,),
+        r"SB\+fence\.\w+\.\w+: r1=0 r2=0 seen \d+ times",
+        tries=3,
+    ),
+    Mutant(
+        "sfence-keeps-translations",
+        "vcpu_worker/hart/fence.py",
+        "    else:\n        forget_contexts(h)\n    h.fault = Fault.REFETCH",
+        "    h.fault = Fault.REFETCH",
+        "SFENCE.VMA x0, x0 drops every translation (Privileged 4.2.1)",
+        (ADBITS,),
+        r"adbits LOST",
+    ),
+    Mutant(
+        "plic-loses-the-edge",
+        "vcpu_worker/hart/plic.py",
+        "    atomic_or32(addr(g.plic_pending[source >> 5]), 1 << (source & 31))\n    fence()",
+        "    fence()",
+        "a level of 1 sets pending (BEHAVIOUR 4.5)",
+        (DEVICE,),
+        r"plic LOST hart=\d",
+    ),
+    Mutant(
+        "plic-raise-without-event",
+        "vcpu_worker/hart/plic.py",
+        "            atomic_or32(addr(other.event), EV_IRQ)\n        i = i + 1\n    fence()",
+        "            atomic_or32(addr(other.event), 0)\n        i = i + 1\n    fence()",
+        "a raiser sets the event word of every hart that enables the source (DESIGN 3)",
+        ("tests/isa/test_plic.py",),
+        r"(?i)assert",
+    ),
+    Mutant(
+        "sc-does-not-compare",
+        "vcpu_worker/mem/atomics.py",
+        "        old = cas32(at, h.lr_value, value)\n    return",
+        "        st32(at, value)\n        old = h.lr_value\n    return",
+        "SC is a compare-exchange with the value LR saw (DESIGN 2, memory order)",
+        (ATOMICS,),
+        r"atomics (lr\.w/sc\.w|halves).* WRONG",
+        tries=3,
+    ),
+    Mutant(
+        "ad-update-by-plain-store",
+        "vcpu_worker/mem/walk.py",
+        "                if cas64(host, pte, marked) != pte:\n                    done = 0",
+        "                st64(host, marked)\n                if done == 0:\n                    done = 0",
+        "A and D are set by compare-and-swap (DESIGN 2, A/D bits)",
+        (ADBITS,),
+        r"adbits LOST",
+        tries=3,
+    ),
+    Mutant(
+        "acknowledges-without-generation",
+        "vcpu_worker/worker.py",
+        "return self.slot.get(\"wanted_gen\") != self.acked",
+        "return Want(self.slot.get(\"wanted\")) is not (Want.RUN if self.state is HartState.RUNNING else Want.STOP)",
+        "only equality of generations says that a request is obeyed (law 4)",
+        (WORKER, f"{STORM}[spin-4]"),
+        r"(?i)assert|timeout|no line",
+        engine=False,
+    ),
+    Mutant(
+        "acknowledges-the-newest-generation",
+        "vcpu_worker/worker.py",
+        "        self.acked = gen\n        self.slot.set(\"state\", self.state)\n        self.slot.set(\"acked_gen\", gen)",
+        "        self.acked = gen\n        self.slot.set(\"state\", self.state)\n        self.slot.set(\"acked_gen\", gen + 1)",
+        "a hart acknowledges exactly the generation it obeyed (law 4)",
+        (WORKER, f"{STORM}[spin-4]"),
+        r"(?i)assert|timeout|no line",
+        engine=False,
+    ),
+    Mutant(
+        "request-served-before-the-rings",
+        "emu/workers/handlers.py",
+        """        self.drain_rings()
+        for port in self._ports:
+            w4 = port.w4
+            if w4[SEQ] != w4[DONE] and port.vcpu.may_begin():
+                self.drain_rings()
+                self._begin(port, w4[SEQ])
+""",
+        """        for port in self._ports:
+            w4 = port.w4
+            if w4[SEQ] != w4[DONE] and port.vcpu.may_begin():
+                self._begin(port, w4[SEQ])
+        self.drain_rings()
+""",
+        "posted writes of all harts are done before a request is begun (DESIGN 3, MMIO, rung 2)",
+        (WORKER, OUTPUT),
+        r"(?i)assert",
+        tries=2,
+        engine=False,
+    ),
+    Mutant(
+        "ring-of-one-hart-forgotten",
+        "emu/workers/handlers.py",
+        "        for port in self._ports:\n            w4 = port.w4\n            if w4[HEAD] != w4[TAIL]:",
+        "        for port in self._ports[:1]:\n            w4 = port.w4\n            if w4[HEAD] != w4[TAIL]:",
+        "main drains the rings of all harts (DESIGN 3, MMIO, rung 2)",
+        (OUTPUT,),
+        r"character \d+ is|characters of|killed at its timeout",
+        engine=False,
+    ),
+    Mutant(
+        "ring-drained-by-requests-only",
+        "emu/workers/handlers.py",
+        "        self.drain_rings()\n        for port in self._ports:\n            w4 = port.w4\n            if w4[SEQ]",
+        "        for port in self._ports:\n            w4 = port.w4\n            if w4[SEQ]",
+        "main awake has drained the rings before it sleeps (DESIGN 3, MMIO, rung 2)",
+        (LONE,),
+        r"did not come|characters",
+        engine=False,
+    ),
+)
