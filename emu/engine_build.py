@@ -124,7 +124,7 @@ def _build() -> None:
 
 def _steps(lines: Iterator[str]) -> Iterator[tuple[int, int, str]]:
     for line in lines:
-        done, total, name = (line.strip().split(" ", 2) + ["", "", ""])[:3]
+        done, total, name = [*line.strip().split(" ", 2), "", "", ""][:3]
         if done.isdigit() and total.isdigit():
             yield int(done), int(total), name
 

@@ -42,7 +42,6 @@ from ipc.ram import Backing, Ram
 from ipc.segment import Control, fresh_name
 from vcpu_worker.parts import Region
 
-
 # items of -d that harts report themselves
 TRACED = {"int": TRACE_INT, "in_asm": TRACE_ASM}
 

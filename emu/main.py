@@ -1,12 +1,9 @@
-"""The program: qemu_init, main loop, cleanup; names and order are QEMU's.
+"""The program: qemu_init, main loop, cleanup.
 
-    main -> qemu_init -> qemu_main_loop -> qemu_cleanup
+    main -> (verb) -> run_machine -> qemu_init -> qemu_main_loop -> qemu_cleanup
 
-Rules
-- nothing heavy is imported before the command line is known to be right: a wrong line answers at once;
-- until the machine exists, signals have their default action; from then on the main loop takes them;
-- whatever goes wrong is one line for the user and exit status 1, never a traceback.
-Source: BEHAVIOUR 3.3 (phases), 1.8 (exit).
+Rule: whatever goes wrong is one line for the user and exit status 1, never a traceback.
+Source: BEHAVIOUR 1.8 (exit).
 """
 
 from __future__ import annotations
@@ -15,51 +12,16 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from emu.errors import EmuError, HostError, Leave, OptionError, UserError, strerror
+from emu.errors import EmuError, Leave, UserError, strerror
+from emu.init import Emulator, qemu_cleanup, qemu_init
 from emu.report import Reporter
-
-if TYPE_CHECKING:
-    from emu.chardev.factory import Chardevs
-    from emu.core.log import Log
-    from emu.loop.notify import Signals
-    from emu.loop.poll import MainLoop
-    from emu.machine import LateClock, Machine
-    from emu.options.clock import RtcConfig
-    from emu.options.machine_properties import MachineConfig
-    from emu.options.settings import Settings
-    from ipc.engine import Engine
-
-DATA_DIRS = ("/usr/local/share/qemu", "/usr/share/qemu", "/usr/lib/riscv64-linux-gnu/opensbi/generic")
-SERIAL_LABEL = "serial0"
-
-
-@dataclass
-class Emulator:
-    """What the phases make, one after the other."""
-
-    settings: Settings
-    config: MachineConfig
-    rtc: RtcConfig
-    log: Log
-    loop: MainLoop
-    late: LateClock
-    chardevs: Chardevs
-    machine: Machine | None = None
-    signals: Signals | None = None
-    serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
-
-    @property
-    def reporter(self) -> Reporter:
-        """Where messages go."""
-        return self.settings.reporter
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `emu` and `emu-system-riscv64` commands: exit status."""
+    _open_standard_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     prog = Path(sys.argv[0]).name if sys.argv[0] else "emu"
     if prog == "__main__.py":
@@ -71,11 +33,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         if is_verb(words[0]):
             try:
-                return run(words[0], words[1:])
+                status = run(words[0], words[1:])
+                sys.stdout.flush()
+                return status
             except UserError as error:
                 Reporter(prog).error(error)
                 return 1
+            except BrokenPipeError:
+                _nobody_reads()
+                return 1
     return run_machine(words, prog)
+
+
+def _open_standard_streams() -> None:
+    """A closed descriptor 0, 1 or 2 would become the next one we make, and be taken for a stream."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is fd
+    null = Path(os.devnull)
+    sys.stdout = sys.stdout or null.open("w")  # Python has None for one that was closed
+    sys.stderr = sys.stderr or null.open("w")
 
 
 def run_machine(argv: Sequence[str], prog: str) -> int:
@@ -105,277 +84,16 @@ def run_machine(argv: Sequence[str], prog: str) -> int:
 
 def _print(text: str) -> None:
     try:
-        sys.stdout.write(text)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(os.fsencode(text))
         sys.stdout.flush()
     except OSError:
-        # the reader has left: nothing to say any more, and nothing for Python's exit to flush
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _nobody_reads()
 
 
-# -- init
-
-
-def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
-    """Everything up to a machine that runs, or waits for `cont`. Errors: EmuError, Leave."""
-    from emu.options import parse
-
-    settings = parse(argv, reporter)
-    qemu_validate_options(settings)
-    log = qemu_process_early_options(settings)
-    qemu_process_help_options(settings)
-    write_pidfile(settings)
-    emulator = qemu_create_machine(settings, log)
-    try:
-        qemu_create_early_backends(emulator)
-        engine = configure_accelerators(emulator)
-        qemu_create_late_backends(emulator)
-        machine = qemu_init_board(emulator, engine)
-        qemu_create_cli_devices(emulator, machine)
-        qemu_machine_creation_done(emulator, machine)
-    except BaseException:
-        qemu_cleanup(emulator)
-        raise
-    return emulator
-
-
-def qemu_validate_options(s: Settings) -> None:
-    """What can be judged without a machine."""
-    from emu.options.machine_properties import validate
-
-    validate(s)
-    for said in s.unsupported:
-        raise OptionError("Option not supported in this build", where=said.where)
-
-
-def qemu_process_early_options(s: Settings) -> Log:
-    """Names, messages, and the log."""
-    from emu.core.log import Log, parse_items, without_effect
-    from emu.options import groups
-    from emu.options.machine_properties import guest_name
-
-    if s.name_in_messages:
-        s.reporter.guest_name = guest_name(s)
-    process = s.groups.first(groups.NAME).get("process")
-    if process:
-        from vcpu_worker.entry import name_process
-
-        name_process(process)
-    items = parse_items(s.log_items) if s.log_items is not None else frozenset()
-    for name in without_effect(items):
-        s.reporter.warn(f"log item '{name}' has no effect in this build")
-    return Log.open(items, s.log_file)
-
-
-def qemu_process_help_options(s: Settings) -> None:
-    """-cpu help, -device help, -L help: they work without a machine."""
-    if s.cpu in ("help", "?"):
-        from emu.options.cpu import cpu_help
-
-        raise Leave(cpu_help())
-    if s.device_help is not None:
-        raise Leave(_device_help(s.device_help.text.rpartition(",")[0]))
-    if s.list_data_dirs:
-        raise Leave("".join(f"{d}\n" for d in data_dirs(s)))
-
-
-def _device_help(driver: str) -> str:
-    if not driver:
-        return 'Misc devices:\nname "loader", desc "Generic Loader"\n'
-    if driver != "loader":
-        raise OptionError(f"Device '{driver}' not found")
-    from emu.hw.misc.loader import HELP
-
-    return HELP
-
-
-def data_dirs(s: Settings) -> list[str]:
-    """Where -bios looks for a name that is no file."""
-    return [*s.data_dirs, *(d for d in DATA_DIRS if Path(d).is_dir())]
-
-
-def write_pidfile(s: Settings) -> None:
-    """-pidfile; removed at exit, if it is still ours."""
-    if s.pidfile is None:
-        return
-    import atexit
-
-    path, owner = os.path.abspath(s.pidfile), os.getpid()
-
-    def remove() -> None:
-        if os.getpid() == owner:
-            Path(path).unlink(missing_ok=True)
-
-    try:
-        Path(path).write_text(f"{owner}\n", encoding="ascii")
-    except OSError as error:
-        raise HostError(
-            f"cannot create PID file: Could not create '{s.pidfile}': {strerror(error)}"
-        ) from error
-    atexit.register(remove)
-
-
-def qemu_create_machine(s: Settings, log: Log) -> Emulator:
-    """Judge the machine's properties; make the main loop."""
-    from emu.chardev.factory import Chardevs
-    from emu.loop.poll import MainLoop
-    from emu.loop.timers import Clocks
-    from emu.machine import LateClock
-    from emu.options.clock import judge_rtc
-    from emu.options.machine_properties import judge, machine_type
-
-    rtc = judge_rtc(s)
-    machine_type(s)
-    for disk in s.disks:
-        if not Path(disk.text).exists():
-            raise OptionError(f"Could not open '{disk.text}': No such file or directory", where=disk.where)
-        raise OptionError("disk images are not supported in this build", where=disk.where)
-    config = judge(s)
-    if config.type == "none":
-        raise UserError("machine 'none' is not supported in this build")
-    if s.display not in (None, "none"):
-        raise UserError(f"Display '{s.display}' is not available, please check your install")
-    for said in s.globals:
-        driver, prop = said.opts.text("driver"), said.opts.text("property")
-        s.reporter.warn(f"global {driver}.{prop} has invalid class name")
-    late = LateClock()
-    loop = MainLoop(Clocks(late.now_ns))
-    emulator = Emulator(s, config, rtc, log, loop, late, chardevs=Chardevs(
-        loop, lambda: _quit_from_console(emulator), lambda text: s.reporter.info(text, s.where)))  # fmt: skip
-    return emulator
-
-
-def _quit_from_console(e: Emulator) -> None:
-    """Ctrl-A x."""
-    from emu.runstate.requests import Cause
-
-    if e.machine is None:
-        raise Leave("")
-    e.machine.run.requests.shutdown_request(Cause.HOST_QMP_QUIT)
-
-
-def qemu_create_early_backends(e: Emulator) -> None:
-    """-chardev, in the order of the line."""
-    from emu.chardev.spec import from_opts
-
-    for said in e.settings.chardevs:
-        e.settings.where = said.where
-        try:
-            if said.opts.id is None:
-                raise OptionError("chardev: no id specified")
-            e.chardevs.make(from_opts(said.opts), said.opts.id)
-        except UserError as error:
-            raise error.at(said.where) from None
-    e.settings.where = ()
-
-
-def configure_accelerators(e: Emulator) -> Engine:
-    """The engine: from the cache, or built with a progress bar."""
-    from emu.engine_build import load_engine
-
-    return load_engine(e.reporter)
-
-
-def qemu_create_late_backends(e: Emulator) -> None:
-    """Monitors (there are none), parallel ports (none), serial ports."""
-    from emu.options.settings import Said
-
-    s = e.settings
-    for said in (*s.monitors, *s.parallels):
-        if said.text not in ("none", "null"):
-            raise OptionError("Option not supported in this build", where=said.where)
-    serials = list(s.serials)
-    if not serials and s.defaults:
-        if s.nographic:
-            # with -monitor, QEMU's monitor leaves the terminal to the port alone, and Ctrl-C to us
-            serials = [Said("stdio" if s.monitors else "mon:stdio", ())]
-        elif s.display is None:
-            e.reporter.info("no display in this build: the serial port is not shown (-nographic shows it)")
-    for i, said in enumerate(serials):
-        e.serial.append(_make_serial(e, said, f"serial{i}"))
-
-
-def _make_serial(e: Emulator, said: Said, label: str) -> str:
-    """The character device of one -serial: its label, "" for none."""
-    from emu.chardev.spec import parse_short
-
-    failed = f"could not connect serial device to character backend '{said.text}'"
-    if said.text == "none":
-        return ""
-    if said.text.startswith("chardev:"):
-        name = said.text.partition(":")[2]
-        if e.chardevs.port(name) is None:
-            raise OptionError(failed, where=said.where)
-        return name
-    e.settings.where = said.where
-    try:
-        e.chardevs.make(parse_short(said.text, e.settings.groups), label)
-    except UserError as error:
-        error.consequences = (failed,)
-        raise error.at(said.where) from None
-    finally:
-        e.settings.where = ()
-    return label
-
-
-def qemu_init_board(e: Emulator, engine: Engine) -> Machine:
-    """Memory, harts, devices; firmware, kernel and initrd."""
-    from emu.machine import Host, Machine
-    from emu.runstate.requests import Actions, PanicAction, RebootAction, ShutdownAction
-    from emu.workers.checkpoints import Checkpoints
-
-    said = e.settings.actions
-    actions = Actions(
-        RebootAction(said.get("reboot", "reset")), ShutdownAction(said.get("shutdown", "poweroff")),
-        PanicAction(said.get("panic", "shutdown")),
-    )  # fmt: skip
-    host = Host(e.loop, e.log, e.reporter.say, actions, Checkpoints(e.config.checkpoint or None))
-    machine = e.machine = Machine(e.config, e.rtc, engine, host, e.late)
-    machine.load(data_dirs(e.settings))
-    if e.serial and e.serial[0]:
-        port = e.chardevs.port(e.serial[0])
-        assert port is not None
-        machine.board.uart.backend = port
-        port.attach(machine.board.uart)
-    return machine
-
-
-def qemu_create_cli_devices(e: Emulator, machine: Machine) -> None:
-    """-device, in the order of the line."""
-    for said in e.settings.devices:
-        try:
-            driver = said.opts.get("driver")
-            if driver is None:
-                raise OptionError("Parameter 'driver' is missing")
-            if driver != "loader":
-                raise OptionError(f"'{driver}' is not a valid device model name")
-            from emu.hw.misc.loader import parse_loader
-
-            loader = parse_loader(said.opts, e.config.smp.cpus)
-            if loader.sets_pc:
-                raise OptionError("cpu-num is not supported in this build")
-            machine.add_loader(loader)
-        except UserError as error:
-            raise error.at(said.where) from None
-
-
-def qemu_machine_creation_done(e: Emulator, machine: Machine) -> None:
-    """Device tree, workers, first reset, signals; then run, unless -S."""
-    from emu.loop.notify import Signals
-
-    machine.finish_boot()
-    if e.config.dumpdtb:
-        machine.dump_dtb(e.config.dumpdtb)
-        raise Leave("")
-    machine.start()
-    # Late, as in QEMU: until here a signal simply ends us, and there is nothing to restore but the terminal
-    e.signals = Signals(machine.run.requests.killed)
-    e.loop.watch(e.signals, read=e.signals.read)
-    e.chardevs.survive_stops(e.signals)
-    if e.settings.autostart:
-        machine.run.vm_start()
-
-
-# -- run and end
+def _nobody_reads() -> None:
+    """The reader of our output has left: there is nothing to say, nor for Python's exit to flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def qemu_main_loop(e: Emulator) -> int:
@@ -385,20 +103,3 @@ def qemu_main_loop(e: Emulator) -> int:
     while (status := machine.run.should_exit()) is None:
         e.loop.wait()
     return status
-
-
-def qemu_cleanup(e: Emulator) -> None:
-    """The end, in QEMU's order: harts, character devices, the rest. Twice does no harm."""
-    machine, e.machine = e.machine, None
-    if machine is not None:
-        machine.close()
-    e.chardevs.close()
-    e.log.close()
-    if e.signals is not None:
-        e.loop.watch(e.signals)
-        e.signals.close()
-        e.signals = None
-
-
-if TYPE_CHECKING:
-    from emu.options.settings import Said

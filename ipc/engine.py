@@ -43,6 +43,7 @@ def _sources() -> list[Path]:
     files = [root / "ipc" / "layout.py", root / "ipc" / "sbi.py", root / "vcpu_worker" / "native.py"]
     for part in PARTS:
         files += (root / "vcpu_worker" / part).glob("*.py")
+    files.append(root / "vcpu_worker" / "codegen" / "pairs.csv")
     return sorted(files)
 
 
@@ -73,7 +74,8 @@ def digest() -> str:
 class Blob:
     """A built engine. code: position-independent bytes, entered at page offset 0; offsets are into it.
 
-    exports: native -> (offset, number of arguments); handlers: offset for each decode op; tables: bytes.
+    exports: native -> (offset, number of arguments); handlers: offset for each decode op, then the same
+    again without pairs; tables: bytes.
     """
 
     code: bytes

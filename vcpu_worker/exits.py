@@ -54,21 +54,24 @@ def on_exit(*reasons: Exit) -> Callable[[Handler], Handler]:
 
 @on_exit(Exit.MMIO, Exit.SBI)
 def round_trip(w: Worker) -> None:
-    """Ask main; return with the reply in the slot (mmio_ready), or with the request taken back."""
+    """Ask main; return with the reply in the slot (mmio_ready), or with the request taken back.
+
+    Compiled code has asked already for an access that it could wait for itself (hart.roundtrip).
+    """
     slot = w.slot
-    seq = (slot.get("mmio_seq") + 1) & MASK32
-    slot.set("mmio_seq", seq)
-    w.main_bell.ring()
-    while True:
-        w.bell.hear()
-        if slot.get("mmio_done") == seq:
-            slot.set("mmio_ready", 1)
-            slot.set("n_mmio", slot.get("n_mmio") + 1)
-            return
+    seq = slot.get("mmio_seq")
+    if seq == slot.get("mmio_done"):
+        seq = (seq + 1) & MASK32
+        slot.set("mmio_seq", seq)
+        w.main_bell.ring()
+    while slot.get("mmio_done") != seq:
         if w.request_pending() and slot.get("mmio_begun") != seq:
             slot.set("mmio_seq", slot.get("mmio_done"))
             return
         w.read_mailbox()
+        w.bell.hear()
+    slot.set("mmio_ready", 1)
+    slot.set("n_mmio", slot.get("n_mmio") + 1)
 
 
 @on_exit(Exit.SLEEP)

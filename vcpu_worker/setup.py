@@ -51,7 +51,7 @@ class PrivatePart:
         arena_pages = max(parts.arena_bytes // PAGE_STRIDE, 2)
         self._arena = _anonymous(arena_pages * PAGE_STRIDE)
         libc = ctypes.CDLL(None)
-        for name in ("clock_gettime", "send", "write"):
+        for name in ("clock_gettime", "send", "write", "read"):
             address = ctypes.cast(getattr(libc, name), ctypes.c_void_p).value
             assert address is not None
             slot.set(f"os_{name}", address)
@@ -62,6 +62,7 @@ class PrivatePart:
             "slots": parts.control.hart_address(0),
             "kick_len": len(kick),
             "main_fd": parts.main_bell.fileno(),
+            "bell_fd": parts.bell.fileno(),
             "dispatch": parts.engine.dispatch_address,
             "stop_table": parts.engine.stop_address,
             "decode_tables": parts.engine.tables_address,

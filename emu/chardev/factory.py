@@ -61,11 +61,11 @@ class Chardevs:
         mux = self._muxes.get(label)
         return mux.port() if mux else self._open.get(label)
 
-    def survive_stops(self, signals: Signals) -> None:
-        """Let the terminal be given back while the process is stopped."""
+    def take_terminal(self, signals: Signals) -> None:
+        """From now on the terminal, if there is one, is ours."""
         for device in self._open.values():
             if isinstance(device, Stdio):
-                device.survive_stops(signals)
+                device.take_terminal(signals)
 
     def close(self) -> None:
         """Last words of all, then back to how things were."""

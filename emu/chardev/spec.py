@@ -61,7 +61,7 @@ def _parse_socket(kind: str, rest: str, option_groups: OptionGroups) -> Spec:
     if kind == "unix":
         return from_opts(opts)
     host, colon, port = opts.text("path").rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not is_port(port):
         raise OptionError("chardev: socket: no port given")
     items = [(n, v) for n, v in opts.items if n != "path"]
     return from_opts(Opts(opts.group, None, [*items, ("host", host), ("port", port)]))
@@ -87,6 +87,11 @@ def from_opts(opts: Opts) -> Spec:
     return spec
 
 
+def is_port(text: str) -> bool:
+    """Whether it is a TCP port's number."""
+    return text.isascii() and text.isdecimal() and int(text) < 1 << 16
+
+
 def _check_socket(opts: Opts, spec: Spec) -> None:
     for name in ("telnet", "websocket", "tn3270", "tls-creds", "reconnect", "reconnect-ms", "fd", "abstract"):
         value = opts.get(name)
@@ -94,7 +99,7 @@ def _check_socket(opts: Opts, spec: Spec) -> None:
             raise OptionError(f"chardev: socket: '{name}' is not supported in this build")
     if not spec.path and not spec.host:
         raise OptionError("None or one of 'path', 'fd' or 'host' option required.")
-    if spec.host and not spec.port:
+    if spec.host and not is_port(spec.port):
         raise OptionError("chardev: socket: no port given")
     wait = opts.get("wait")
     if wait is not None and not spec.server and parse_bool("wait", wait):

@@ -1,7 +1,8 @@
 """Standard input and output as a character device; the terminal, if it is one, in raw mode.
 
 Rules
-- the terminal gets its own settings back on every exit but SIGKILL, and while Ctrl-Z has us stopped;
+- the terminal gets its own settings back on every exit but SIGKILL, and while Ctrl-Z has us stopped; it
+  is taken only when the signals are caught, so that none can end us in between;
 - a process in the background leaves the terminal alone (changing it would stop us by SIGTTOU) until it
   comes to the foreground;
 - with signals, Ctrl-C and Ctrl-Z act on us; without (`mon:stdio`), they go to the guest.
@@ -83,7 +84,6 @@ class Stdio(Chardev):
         self._terminal: Terminal | None = None
         if os.isatty(0):
             self._terminal = Terminal(0, signals)
-            self._terminal.raw()
             # main's cleanup restores it; this is for exits that do not come by there
             atexit.register(self._terminal.restore)
         sys.stdout.flush()
@@ -93,10 +93,11 @@ class Stdio(Chardev):
             lambda: self.frontend.backend_writable(), lambda: None,
         )  # fmt: skip
 
-    def survive_stops(self, signals: Signals) -> None:
-        """Give the terminal back while the process is stopped."""
+    def take_terminal(self, signals: Signals) -> None:
+        """Raw from now on, but for the times when the process is stopped."""
         if self._terminal is not None:
             signals.around_stop(self._terminal.restore, self._terminal.raw)
+            self._terminal.raw()
 
     def write(self, data: bytes) -> int:
         """To standard output."""

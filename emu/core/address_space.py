@@ -28,16 +28,12 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True)
 class Region:
-    """Bytes base..base+size-1 belong to `device`."""
+    """Bytes base..end-1 belong to `device`."""
 
     base: int
-    size: int
+    end: int
     name: str
     device: Decoder
-
-    @property
-    def end(self) -> int:
-        return self.base + self.size
 
 
 class AddressSpace:
@@ -46,11 +42,12 @@ class AddressSpace:
     def __init__(self, unassigned: Callable[[str], None] = lambda text: None) -> None:
         self._regions: list[Region] = []
         self._bases: list[int] = []
+        self._last: Region | None = None  # accesses come in runs: a console is written byte by byte
         self._unassigned = unassigned
 
     def add(self, base: int, size: int, name: str, device: Decoder) -> None:
         """Let `device` answer `size` bytes at `base`. Overlaps are a mistake of the board."""
-        new = Region(base, size, name, device)
+        new = Region(base, base + size, name, device)
         for old in self._regions:
             assert new.end <= old.base or old.end <= new.base, f"{name} overlaps {old.name}"
         self._regions.append(new)
@@ -63,11 +60,14 @@ class AddressSpace:
 
     def find(self, gpa: int) -> Region | None:
         """The region that holds the byte at `gpa`."""
+        last = self._last
+        if last is not None and last.base <= gpa < last.end:
+            return last
         at = bisect_right(self._bases, gpa) - 1
-        if at < 0:
+        if at < 0 or gpa >= self._regions[at].end:
             return None
-        region = self._regions[at]
-        return region if gpa < region.end else None
+        self._last = self._regions[at]
+        return self._last
 
     def read(self, gpa: int, size: int) -> tuple[bool, int]:
         """(answered, value) of a load. Not answered: nothing is there."""

@@ -9,6 +9,7 @@ Source: Devicetree Specification 0.4, chapter 5.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,8 +69,8 @@ class Node:
         return self
 
     def strings(self, name: str, *values: str) -> Node:
-        """One string, or a list of them."""
-        self.properties[name] = b"".join(v.encode() + b"\0" for v in values)
+        """One string, or a list of them. Words of a command line go through as the bytes they were."""
+        self.properties[name] = b"".join(os.fsencode(v) + b"\0" for v in values)
         return self
 
     def data(self, name: str, value: bytes) -> Node:

@@ -23,7 +23,7 @@ class GuestMemory:
     def read(self, gpa: int, size: int) -> bytes:
         """`size` bytes at `gpa`. Errors: ValueError if that is not memory."""
         off = gpa - self._rom_base
-        if 0 <= off and off + size <= len(self._rom):
+        if off >= 0 and off + size <= len(self._rom):
             return bytes(self._rom[off : off + size])
         return self._ram.read(gpa - self._base, size)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from emu.errors import UserError
 
@@ -56,7 +57,7 @@ class Roms:
     def check(self) -> None:
         """Errors: UserError if two blobs that are no patches overlap."""
         fixed = sorted((b for b in self.blobs if not b.patch and b.data), key=lambda b: b.gpa)
-        for low, high in zip(fixed, fixed[1:], strict=False):
+        for low, high in pairwise(fixed):
             if high.gpa < low.end:
                 raise UserError("Some ROM regions are overlapping", f"{_OVERLAP_HINT}{low}{high}")
 

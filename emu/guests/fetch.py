@@ -90,6 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FetchError as error:
         _REPORT.error(error)
         return 1
+    except BrokenPipeError:
+        raise  # nobody reads what we say: main ends quietly
     except OSError as error:
         what = f"'{error.filename}': " if error.filename else ""
         _REPORT.error(FetchError(f"{what}{strerror(error)}"))

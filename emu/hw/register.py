@@ -41,11 +41,16 @@ class Register:
     write_rung: Rung = Rung.ROUND_TRIP
 
 
+def key(off: int, size: int) -> int:
+    """An access as one number."""
+    return off << 4 | size
+
+
 class RegisterMap:
     """The registers of a device class.
 
-    size: bytes it decodes. access: widths it takes. stride: bytes of a register; an access to any byte
-    of it with an accepted width acts on the register.
+    size: bytes it decodes. access: widths it takes, at a register's own offset. stride: bytes of a register;
+    what a wider store has above them is cut off.
     """
 
     def __init__(self, size: int, access: tuple[int, ...], stride: int) -> None:
@@ -83,54 +88,60 @@ class RegisterMap:
 
         return declare
 
-    def load(self, device: Device, off: int, size: int) -> int:
-        """What a load of `size` bytes at `off` gives."""
-        register = self._find(device, off, size, "read")
-        if register is None:
-            return 0
-        if not register.reads:
-            device.guest_error(f"{device.name}: read of write-only {register.name}")
-            return 0
-        value: int = getattr(device, register.reads)()
-        return value & ((1 << 8 * size) - 1)
+    def loads(self, device: Device) -> dict[int, Callable[[], int]]:
+        """`device`'s methods by key(off, size): a device looks one up at each access."""
+        return {
+            key(r.off, size): getattr(device, r.reads)
+            for r in self.registers.values() if r.reads for size in self.access
+        }  # fmt: skip
 
-    def store(self, device: Device, off: int, size: int, value: int) -> None:
-        """A store of `size` bytes at `off`."""
-        register = self._find(device, off, size, "write")
-        if register is None:
-            return
-        if not register.writes:
-            device.guest_error(f"{device.name}: write of {value:#x} to read-only {register.name}")
-            return
-        getattr(device, register.writes)(value & ((1 << 8 * self.stride) - 1))
+    def stores(self, device: Device) -> dict[int, Callable[[int], None]]:
+        """As `loads`, for writes."""
+        return {
+            key(r.off, size): getattr(device, r.writes)
+            for r in self.registers.values() if r.writes for size in self.access
+        }  # fmt: skip
 
-    def _find(self, device: Device, off: int, size: int, what: str) -> Register | None:
+    def mistake(self, off: int, size: int, what: str) -> str:
+        """What is wrong with an access that no method answers. what: "read" or "write"."""
         if size not in self.access:
-            device.guest_error(f"{device.name}: {what} of {size} bytes at {off:#x}: bad width")
-            return None
-        register = self.registers.get(off - off % self.stride)
-        if register is None or (off % self.stride and self.stride > 1):
-            device.guest_error(f"{device.name}: {what} at {off:#x}: no such register")
-            return None
-        return register
+            return f"{what} of {size} bytes at {off:#x}: bad width"
+        register = self.registers.get(off)
+        if register is None:
+            return f"{what} at {off:#x}: no such register"
+        return f"{what} of {'write' if what == 'read' else 'read'}-only {register.name}"
 
 
 class Device:
-    """A device on the system bus: a register map, a name, and what to do with guest mistakes."""
+    """A device on the system bus: a register map, a name, and what to do with guest mistakes.
 
-    regs: RegisterMap
+    The default map is empty: for devices whose registers compiled code serves.
+    """
+
+    regs = RegisterMap(size=0, access=(), stride=1)
     name = "device"
 
     def __init__(self) -> None:
         self.guest_error: Callable[[str], None] = _ignore
+        regs = self.regs
+        self._loads, self._stores = regs.loads(self), regs.stores(self)
+        self._mask = (1 << 8 * regs.stride) - 1
 
     def read(self, off: int, size: int) -> int:
         """A load; `off` from the device's base."""
-        return self.regs.load(self, off, size)
+        load = self._loads.get(off << 4 | size)
+        if load is None:
+            self.guest_error(f"{self.name}: {self.regs.mistake(off, size, 'read')}")
+            return 0
+        return load() & ((1 << 8 * size) - 1)
 
     def write(self, off: int, size: int, value: int) -> None:
         """A store; `off` from the device's base."""
-        self.regs.store(self, off, size, value)
+        store = self._stores.get(off << 4 | size)
+        if store is None:
+            self.guest_error(f"{self.name}: {self.regs.mistake(off, size, 'write')} ({value:#x})")
+        else:
+            store(value & self._mask)
 
     def reset(self) -> None:
         """The state after power on. Connections stay."""

@@ -72,6 +72,8 @@ class Deferred:
 
     def run(self) -> bool:
         """Run a slice, and what an outer turn has left of its own. Whether one that is not idle ran."""
+        if not self.pending and not self._slices:
+            return False
         taken, self.pending = self.pending, []
         self._slices.append(taken)
         progress = False

@@ -4,9 +4,11 @@ Rules
 - signals that ask for something (INT, HUP, TERM) are blocked and read from a signalfd in the loop: no
   handler ever runs between two instructions of ours, and the sender's pid comes along;
 - Ctrl-Z: everybody who asked is told before the process stops and after it goes on (harts ignore
-  SIGTSTP, the terminal has to be given back);
-- SIGPIPE is ignored from the start; before `catch` the default actions apply (BEHAVIOUR 1.8).
-Source: signalfd(2): ssi_signo u32 at 0, ssi_pid u32 at 12, in records of 128 bytes.
+  SIGTSTP, the terminal has to be given back). The stop itself is left to the kernel, which knows when
+  there is nobody to end it (an orphaned process group is not stopped);
+- the same before a signal that simply ends us (Ctrl-\\ and its like): the terminal outlives the process;
+- SIGPIPE is ignored from the start; before a `Signals` is made the default actions apply (BEHAVIOUR 1.8).
+Source: signalfd(2): ssi_signo u32 at 0, ssi_pid u32 at 12, in records of 128 bytes; setpgid(2).
 """
 
 from __future__ import annotations
@@ -15,14 +17,15 @@ import ctypes
 import os
 import signal
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ipc.doorbell import Bell
 
 RECORD = 128
 ASKING = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
-CAUGHT = (*ASKING, signal.SIGTSTP)
+DEADLY = (signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+CAUGHT = (*ASKING, signal.SIGTSTP, signal.SIGCONT, *DEADLY)
 
 
 class NotifyEvent:
@@ -56,7 +59,7 @@ class Caught:
     pid: int
 
 
-def _signalfd(numbers: tuple[signal.Signals, ...]) -> int:
+def _signalfd(numbers: Sequence[signal.Signals]) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     mask = (ctypes.c_ulong * 16)()  # sigset_t of glibc and musl: 1024 bits
     bits = 8 * ctypes.sizeof(ctypes.c_ulong)
@@ -75,8 +78,10 @@ class Signals:
         self._asked = asked
         self._before: list[Callable[[], None]] = []
         self._after: list[Callable[[], None]] = []
-        self.fd = _signalfd(CAUGHT)
-        signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
+        # one that whoever started us had ignored stays ignored, unless it asks (QEMU takes those always)
+        self._caught = [n for n in CAUGHT if n not in DEADLY or signal.getsignal(n) is signal.SIG_DFL]
+        self.fd = _signalfd(self._caught)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._caught)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
     def fileno(self) -> int:
@@ -84,7 +89,11 @@ class Signals:
         return self.fd
 
     def around_stop(self, before: Callable[[], None], after: Callable[[], None]) -> None:
-        """Call `before` when Ctrl-Z stops the process, `after` when it goes on (in reverse order)."""
+        """Call `before` when Ctrl-Z stops the process, `after` when it goes on (in reverse order).
+
+        `before` is also called before a signal ends us, `after` also when another has stopped us: each
+        must bear to be called without the other.
+        """
         self._before.append(before)
         self._after.insert(0, after)
 
@@ -97,24 +106,32 @@ class Signals:
         for at in range(0, len(data), RECORD):
             (number,) = struct.unpack_from("=I", data, at)
             (pid,) = struct.unpack_from("=I", data, at + 12)
-            if number == signal.SIGTSTP:
-                self._stop()
-            else:
+            if number in ASKING:
                 self._asked(Caught(number, pid))
+            elif number == signal.SIGCONT:
+                self._go_on()
+            else:
+                self._default_action(number)
 
-    def _stop(self) -> None:
+    def _default_action(self, number: int) -> None:
         for before in self._before:
             before()
-        os.kill(os.getpid(), signal.SIGSTOP)  # returns when SIGCONT came
+        os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))  # here we stop until SIGCONT, or end
+        signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+        self._go_on()
+
+    def _go_on(self) -> None:
         for after in self._after:
             after()
 
     def close(self) -> None:
-        """Back to default actions, pending ones included."""
+        """Back to default actions. What is pending is forgotten: who asks twice is not answered twice."""
         os.close(self.fd)
-        for number in CAUGHT:
+        for number in self._caught:
+            signal.signal(number, signal.SIG_IGN)
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, CAUGHT)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._caught)
 
 
 def command_of(pid: int) -> str | None:

@@ -72,7 +72,7 @@ class MainLoop:
         self._epoll = select.epoll()
         self._epoll_wait = Waiter((self._epoll.fileno(),))
         self._watches: dict[int, _Watch] = {}
-        self._notifiers: list[PollNotifier] = []
+        self._notifiers: tuple[PollNotifier, ...] = ()
         self.watch(self.event, read=self.event.clear)
 
     def notify(self) -> None:
@@ -109,11 +109,11 @@ class MainLoop:
 
     def add_poll_notifier(self, notifier: PollNotifier) -> None:
         """Call `notifier` before and after each wait."""
-        self._notifiers.append(notifier)
+        self._notifiers = (*self._notifiers, notifier)
 
     def remove_poll_notifier(self, notifier: PollNotifier) -> None:
         """Do not call it any more."""
-        self._notifiers.remove(notifier)
+        self._notifiers = tuple(n for n in self._notifiers if n != notifier)
 
     def wait(self, nonblocking: bool = False) -> bool:
         """One turn (main_loop_wait). Whether a descriptor was ready."""
@@ -129,7 +129,7 @@ class MainLoop:
         return ready
 
     def _tell(self, record: PollRecord) -> None:
-        for notifier in list(self._notifiers):
+        for notifier in self._notifiers:
             notifier(record)
 
     def _host_wait(self, timeout_ns: int) -> bool:

@@ -39,23 +39,23 @@ class Clock:
         self.kind = kind
         self.now_ns = now_ns
         self.enabled = enabled
-        self._armed: list[tuple[int, int, Timer]] = []
+        self.armed: list[tuple[int, int, Timer]] = []  # by expiry, then by arming
         self._serial = 0
 
     def deadline_ns(self) -> int:
         """ns until the first expiry, 0 if it is past; -1 if there is none or the clock is disabled."""
-        if not self._armed or not self.enabled:
+        if not self.armed or not self.enabled:
             return NEVER
-        return max(0, self._armed[0][0] - self.now_ns())
+        return max(0, self.armed[0][0] - self.now_ns())
 
     def run(self) -> bool:
         """Run what has expired. Whether anything had."""
-        if not self._armed or not self.enabled:
+        if not self.armed or not self.enabled:
             return False
         now = self.now_ns()
         ran = False
-        while self._armed and self.enabled and self._armed[0][0] <= now:
-            timer = self._armed.pop(0)[2]
+        while self.armed and self.enabled and self.armed[0][0] <= now:
+            timer = self.armed.pop(0)[2]
             timer._key = None
             timer.callback()
             ran = True
@@ -63,11 +63,11 @@ class Clock:
 
     def _insert(self, timer: Timer, expiry_ns: int) -> tuple[int, int]:
         self._serial += 1
-        insort(self._armed, (expiry_ns, self._serial, timer), key=lambda entry: entry[:2])
+        insort(self.armed, (expiry_ns, self._serial, timer), key=lambda entry: entry[:2])
         return expiry_ns, self._serial
 
     def _remove(self, key: tuple[int, int]) -> None:
-        self._armed = [entry for entry in self._armed if entry[:2] != key]
+        self.armed = [entry for entry in self.armed if entry[:2] != key]
 
 
 class Timer:
@@ -135,12 +135,14 @@ class Clocks:
         """ns until the first expiry of any clock, or -1."""
         soon = NEVER
         for clock in self.all:
-            soon = soonest(soon, clock.deadline_ns())
+            if clock.armed:
+                soon = soonest(soon, clock.deadline_ns())
         return soon
 
     def run(self) -> bool:
         """Run all expired timers of all clocks."""
         ran = False
         for clock in self.all:
-            ran = clock.run() or ran
+            if clock.armed:
+                ran = clock.run() or ran
         return ran

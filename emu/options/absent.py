@@ -11,16 +11,18 @@ from emu.errors import OptionError
 from emu.options.option import Topic, option
 from emu.options.settings import Settings
 
-_WITH_ARG = """
-drive blockdev netdev mon qmp qmp-pretty gdb icount qtest qtest-log readconfig set add-fd pflash sd
-hda hdb hdc hdd cdrom boot fw_cfg numa mem-path overcommit run-with semihosting-config trace seed uuid echr
-dfilter dump-vmstate compat sandbox smbios k g usbdevice loadvm incoming fsdev virtfs tpmdev audiodev
-option-rom debugcon plugin prom-env mtdblock fda fdb shim acpitable spice vnc iscsi
-""".split()
-_WITHOUT_ARG = """
-s snapshot mem-prealloc usb full-screen preconfig enable-kvm daemonize only-migratable semihosting
-enable-sync-profile perfmap jitdump old-param
-""".split()
+_WITH_ARG = [
+    "drive", "blockdev", "netdev", "mon", "qmp", "qmp-pretty", "gdb", "icount", "qtest", "qtest-log",
+    "readconfig", "set", "add-fd", "pflash", "sd", "hda", "hdb", "hdc", "hdd", "cdrom", "boot", "fw_cfg",
+    "numa", "mem-path", "overcommit", "run-with", "semihosting-config", "trace", "seed", "uuid", "echr",
+    "dfilter", "dump-vmstate", "compat", "sandbox", "smbios", "k", "g", "usbdevice", "loadvm", "incoming",
+    "fsdev", "virtfs", "tpmdev", "audiodev", "option-rom", "debugcon", "plugin", "prom-env", "mtdblock",
+    "fda", "fdb", "shim", "acpitable", "spice", "vnc", "iscsi",
+]
+_WITHOUT_ARG = [
+    "s", "snapshot", "mem-prealloc", "usb", "full-screen", "preconfig", "enable-kvm", "daemonize",
+    "only-migratable", "semihosting", "enable-sync-profile", "perfmap", "jitdump", "old-param",
+]
 _OTHER_TARGET_WITH_ARG = ["xen-domid"]
 _OTHER_TARGET = ["win2k-hack", "no-fd-bootchk", "xen-attach", "xen-domid-restrict"]
 

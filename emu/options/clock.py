@@ -25,7 +25,7 @@ class RtcClock(enum.Enum):
 
 @dataclass(frozen=True)
 class RtcConfig:
-    """clock; offset_s: seconds the guest's calendar is ahead of the host's; base_s: a fixed start, or None."""
+    """offset_s: seconds the guest's calendar is ahead of the host's; base_s: a fixed start, or None."""
 
     clock: RtcClock = RtcClock.HOST
     offset_s: int = 0

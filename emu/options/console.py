@@ -65,7 +65,8 @@ def parallel(s: Settings, arg: str) -> None:
 def chardev(s: Settings, arg: str) -> None:
     """Created before the machine, in the order of the line."""
     if arg in ("help", "?"):
-        raise Leave("Available chardev backend types: " + "".join(f"\n  {n}" for n in CHARDEV_BACKENDS) + "\n")
+        names = "".join(f"\n  {name}" for name in CHARDEV_BACKENDS)
+        raise Leave(f"Available chardev backend types: {names}\n")
     s.chardevs.append(SaidOpts(s.groups.parse(groups.CHARDEV, arg), s.where))
 
 

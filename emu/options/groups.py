@@ -26,7 +26,6 @@ CHARDEV = Group("chardev", {
     "abstract": _B, "tight": _B,
 }, implied="backend")  # fmt: skip
 GLOBAL = Group("global", {"driver": _S, "property": _S, "value": _S})
-SMP_HELP = Group("smp-opts", {
-    name: _N for name in ("cpus", "drawers", "books", "sockets", "dies", "clusters", "modules", "cores",
-                          "threads", "maxcpus")
-})  # fmt: skip
+SMP_HELP = Group("smp-opts", dict.fromkeys(
+    ("cpus", "drawers", "books", "sockets", "dies", "clusters", "modules", "cores", "threads", "maxcpus"), _N
+))  # fmt: skip

@@ -24,13 +24,13 @@ DEFAULT_RAM = 128 * MIB
 RAM_STEP = 8 << 10  # QEMU rounds RAM up to this
 NEED_KERNEL = ("append", "initrd")
 
+_AIA_GUESTS = "Set number of guest MMIO pages for AIA IMSIC. Valid value should be between 0 and 7."
 # name -> (type, help), as `-machine virt,help` prints them
 PROPERTIES: dict[str, tuple[str, str]] = {
     "aclint": ("bool", "(TCG only) Set on/off to enable/disable emulating ACLINT devices"),
     "acpi": ("OnOffAuto", "Enable ACPI"),
     "aia": ("string", "Set type of AIA interrupt controller. Valid values are none, aplic, and aplic-imsic."),
-    "aia-guests": ("string", "Set number of guest MMIO pages for AIA IMSIC. "
-                             "Valid value should be between 0 and 7."),
+    "aia-guests": ("string", _AIA_GUESTS),
     "append": ("string", "Linux kernel command line"),
     "dtb": ("string", "Linux kernel device tree file"),
     "dump-guest-core": ("bool", "Include guest memory in a core dump"),
@@ -64,8 +64,8 @@ class MachineConfig:
     """What the board is built from. Paths as the user wrote them; "" means not given."""
 
     type: str = "virt"
-    smp: Topology = Topology()
-    ram: RamConfig = RamConfig()
+    smp: Topology = field(default_factory=Topology)
+    ram: RamConfig = field(default_factory=RamConfig)
     cpu: CpuModel = field(default_factory=CpuModel)
     aclint: bool = False
     firmware: str = ""  # "" and "default": the built-in SBI
@@ -150,7 +150,7 @@ def _judge_absent(text: dict[str, str], flags: dict[str, bool]) -> None:
             "Invalid AIA interrupt controller type", "Valid values are none, aplic, and aplic-imsic."
         )
     guests = text.get("aia-guests", "0")
-    if not guests.isdigit() or int(guests) > 7:
+    if guests not in tuple("01234567"):
         raise OptionError("Invalid number of AIA IMSIC guests", "Valid values be between 0 and 7.")
     if aia != "none" or int(guests):
         raise OptionError(f"aia={aia} is not supported in this build")
@@ -168,7 +168,7 @@ def _memory_text(s: Settings) -> str | None:
         return None
     if not s.memory_size:
         raise OptionError("missing 'size' option value")
-    return s.memory_size + "M" if s.memory_size[-1].isdigit() else s.memory_size
+    return s.memory_size + "M" if s.memory_size[-1] in "0123456789" else s.memory_size
 
 
 def _judge_ram(s: Settings, ram_text: str | None, memory: Tree, backend: str | None) -> RamConfig:

@@ -59,7 +59,7 @@ def show_version(s: Settings, _arg: str) -> None:
 
 
 @option("name", args="string1[,process=string2][,debug-threads=on|off]",
-        help="set the name of the guest\nstring1 sets the window title and string2 the process name")  # fmt: skip
+        help="set the name of the guest\nstring1 is the window title, string2 the process name")  # fmt: skip
 def name(s: Settings, arg: str) -> None:
     """The names; the process name is set before the machine is built."""
     s.groups.parse(groups.NAME, arg)

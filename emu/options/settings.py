@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from emu.options.keyval import Tree
-from emu.options.qemuopts import Opts, OptionGroups
+from emu.options.qemuopts import OptionGroups, Opts
 from emu.report import Reporter
 
 

@@ -12,8 +12,8 @@ from emu.errors import OptionError
 
 _TRUE, _FALSE = ("on", "yes", "true", "y"), ("off", "no", "false", "n")
 _SUFFIXES = {s: 1 << (10 * i) for i, s in enumerate("bkmgtpe")}
-_SIZE = re.compile(r"[ \t\n\v\f\r]*([+-]?)(\d*)(\.\d*)?([a-zA-Z]?)")
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|\d+)")
+_SIZE = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]*)(\.[0-9]*)?([a-zA-Z]?)")
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|[0-9]+)")
 SIZE_HINT = (
     "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
     "and exabytes, respectively."

@@ -108,6 +108,7 @@ class VmControl:
         self._event = event
         self._attached = attached
         self._was_suspended = False
+        self._frozen = False
         self._losses: list[HartLoss] = []
         self._change: list[tuple[int, int, ChangeHandler]] = []
         self._reset: list[Callable[[Cause], None]] = []
@@ -188,12 +189,15 @@ class VmControl:
 
     def freeze(self) -> None:
         """Ctrl-Z: hold the harts while the process is stopped. Nothing changes for the guest but time."""
-        if self.states.running:
+        if self.states.running and not self._frozen:
+            self._frozen = True
             self._pause_vcpus()
 
     def thaw(self) -> None:
-        """`fg`: let them go on."""
-        self._resume_vcpus()
+        """`fg`: let them go on; nothing if they were not held."""
+        frozen, self._frozen = self._frozen, False
+        if frozen:
+            self._resume_vcpus()
 
     def system_reset(self, cause: Cause) -> None:
         """Reset devices, then harts, which are stopped. The machine's first reset has cause NONE."""
@@ -208,10 +212,13 @@ class VmControl:
 
     def should_exit(self) -> int | None:
         """Do what was asked, in order. The process's exit status if it is to end now, else None."""
+        r = self.requests
+        if not r.any and not self._losses:
+            return None
+        r.any = False
         status = self._handle_losses()
         if status is not None:
             return status
-        r = self.requests
         if r.take_debug():
             self.vm_stop(RunState.DEBUG)
         if r.take_suspend() and self.states.running:

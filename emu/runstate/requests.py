@@ -96,6 +96,7 @@ class Requests:
         self._states = states
         self._actions = actions
         self._notify = notify
+        self.any = False  # set with each request, so that a turn without one costs one look
         self.debug = False
         self.suspend = False
         self.shutdown = Cause.NONE
@@ -106,23 +107,27 @@ class Requests:
         self.powerdown = False
         self.vmstop: RunState | None = None
 
+    def _ask(self) -> None:
+        self.any = True
+        self._notify()
+
     def debug_request(self) -> None:
         """A hart hit a breakpoint or finished a step."""
         self.debug = True
-        self._notify()
+        self._ask()
 
     def suspend_request(self) -> None:
         """The guest wants to sleep; nothing if it does."""
         if self._states.current is not RunState.SUSPENDED:
             self.suspend = True
-            self._notify()
+            self._ask()
 
     def shutdown_request(self, cause: Cause, exit_code: int | None = None) -> None:
         """End the machine. `exit_code`: the process's status, if the guest gave one."""
         if exit_code is not None:
             self.exit_code = exit_code
         self.shutdown = cause
-        self._notify()
+        self._ask()
 
     def killed(self, caught: Caught) -> None:
         """SIGINT, SIGHUP or SIGTERM came: end, whatever the shutdown action is."""
@@ -136,7 +141,7 @@ class Requests:
             self.shutdown = cause
         else:
             self.reset = cause
-        self._notify()
+        self._ask()
 
     def wakeup_request(self, reason: WakeupReason) -> None:
         """Wake a suspended machine: the state is running at once. Errors: NotSuspended."""
@@ -144,17 +149,17 @@ class Requests:
             raise NotSuspended
         self._states.set(RunState.RUNNING)
         self.wakeup = reason
-        self._notify()
+        self._ask()
 
     def powerdown_request(self) -> None:
         """Press the power button."""
         self.powerdown = True
-        self._notify()
+        self._ask()
 
     def vmstop_request(self, state: RunState) -> None:
         """Stop the machine in `state`, from where it cannot be stopped at once. The last one wins."""
         self.vmstop = state
-        self._notify()
+        self._ask()
 
     # -- taken by the control, each once
 

@@ -35,9 +35,10 @@ def _cache() -> tuple[str, str]:
 
 def main(argv: Sequence[str]) -> int:
     """A line a fact. Exit status 1 if something is wrong."""
+    libc = platform.libc_ver()[0] or "no glibc"
     cores = len(os.sched_getaffinity(0))
     facts: list[tuple[str, str, str]] = [
-        ("python", f"{platform.python_version()} ({platform.machine()}, {platform.libc_ver()[0] or 'no glibc'})",
+        ("python", f"{platform.python_version()} ({platform.machine()}, {libc})",
          "" if (3, 11) <= sys.version_info < (3, 14) else "3.11 to 3.13 is supported"),
         ("kernel", platform.release(), "" if sys.platform == "linux" else "Linux is supported"),
         ("processors", str(cores), "" if cores > 1 else "harts will take turns"),

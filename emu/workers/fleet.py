@@ -46,7 +46,7 @@ WANT_TEXT = {Want.STOP: "stop", Want.RUN: "resume", Want.RESET: "reset", Want.QU
 
 
 class StartFailed(Exception):
-    """A worker ended before it was ready. The text is one line for the user."""
+    """A worker could not be made, or ended before it was ready. The text is one line for the user."""
 
 
 class Exhausted(Protocol):
@@ -77,6 +77,7 @@ class Fleet:
         self.control = control
         self.bell = Bell()
         self._engine = engine
+        self._header, self._slots = control.header_address, control.hart_address(0)
         self._regions = regions
         self._ram = ram
         self._log = log
@@ -89,7 +90,7 @@ class Fleet:
         self._loop: MainLoop | None = None
         _allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
-        self.server = ExitServer(control, self.vcpus, bus, sbi, self.bell, reached)
+        self.server = ExitServer(self.vcpus, bus, sbi, self.bell, reached, control.header)
         self._upcalls = Upcalls(on_report or (lambda report: None))
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
@@ -129,7 +130,10 @@ class Fleet:
 
     def _fork(self, vcpu: Vcpu) -> None:
         kicks = tuple(v.kick_fd for v in self.vcpus)
-        vcpu.start(os.getpid(), self._regions, self._arena_bytes, self.bell, kicks)
+        try:
+            vcpu.start(os.getpid(), self._regions, self._arena_bytes, self.bell, kicks)
+        except OSError as e:
+            raise StartFailed(f"cannot start a process for hart {vcpu.index}: {e.strerror}") from e
         assert vcpu.process is not None
         self._watch(vcpu.process.fileno(), lambda: self._ended(vcpu))
 
@@ -149,8 +153,9 @@ class Fleet:
     def reset_all(self) -> None:
         """Give every hart its reset state, stopped; a fresh worker to one that has none."""
         for v in self.vcpus:
-            if not v.alive:
-                self._fork(v)
+            if not v.alive and not self._replaced(v):
+                v.lost = True
+                self._on_loss(HartLoss(v.index, 0, v.last_pc(), f"{v.name} stays without a worker"))
         self.control.header.set("runnable", self.control.harts)
         self._request(Want.RESET)
         self._reached("in_reset")
@@ -186,7 +191,7 @@ class Fleet:
 
     def plic_set(self, source: int, level: bool) -> None:
         """A device drives an interrupt line: harts that enable it and sleep are rung."""
-        header, slots = self.control.header_address, self.control.hart_address(0)
+        header, slots = self._header, self._slots
         bits = self._engine.call("plic_set_level", header, slots, source, int(level))
         first = 0
         while True:
@@ -243,10 +248,9 @@ class Fleet:
                 handler()
 
     def _may_sleep(self) -> bool:
-        """Do what lies in the rings; whether nothing came meanwhile, and harts know that we sleep."""
-        self.server.drain_rings()
-        header, slots = self.control.header_address, self.control.hart_address(0)
-        return self._engine.call("main_may_sleep", header, slots) == 1
+        """Do what harts wait for; whether nothing came meanwhile, and harts know that we sleep."""
+        self.server.serve()
+        return self._engine.call("main_may_sleep", self._header, self._slots) == 1
 
     def _watch(self, fd: int, handler: Callable[[], None] | None) -> None:
         if handler is None:
@@ -286,14 +290,22 @@ class Fleet:
         if self._quitting:
             return
         text = self._death_text(vcpu, ended, last_pc)
-        if not vcpu.ready:
+        if not vcpu.ready and not self._started:
             raise StartFailed(text)
-        if was_stopped:
+        if was_stopped and vcpu.ready and self._replaced(vcpu):
             self._log(f"{text}; it was stopped, a new worker takes over")
-            self._fork(vcpu)
             return
         vcpu.lost = True
         self._on_loss(HartLoss(vcpu.index, ended.signal, last_pc, text))
+
+    def _replaced(self, vcpu: Vcpu) -> bool:
+        """Give a hart without a worker a fresh one. False, with a log line, if the host has none to give."""
+        try:
+            self._fork(vcpu)
+        except StartFailed as e:
+            self._log(str(e))
+            return False
+        return True
 
     def _death_text(self, vcpu: Vcpu, ended: Ended, last_pc: int) -> str:
         text = f"{vcpu.name}: worker {ended.text()}, last block at pc {last_pc:#x}"
@@ -310,7 +322,6 @@ class Fleet:
             for fd in self._handlers:
                 self._loop.watch(fd)
         self._epoll.close()
-        self.server.release()
         for v in self.vcpus:
             v.close()
         self.bell.close()

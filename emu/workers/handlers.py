@@ -10,6 +10,7 @@ Rules
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -17,11 +18,13 @@ from emu.workers.sbi import Answer
 from emu.workers.vcpu import Vcpu
 from ipc.codec import Malformed
 from ipc.doorbell import Bell
-from ipc.layout import HART, RING_SLOTS, Exit, slot_offset
+from ipc.layout import HART, RING_SLOTS, Exit, View
 from ipc.messages import Ack, Fatal, Message, Ready, Report
-from ipc.segment import Control, Reached
+from ipc.segment import Reached
 
 MASK32 = 0xFFFF_FFFF
+LINGER_NS = 30_000  # after a request, while there is a processor to spare: less than two wake-ups cost
+LINGER_MOST_NS = 1_000_000  # then everybody else has a turn
 
 
 class Bus(Protocol):
@@ -55,35 +58,53 @@ RING_GPA, RING_VALUE = _at("ring_gpa", 8), _at("ring_value", 8)
 class _Port:
     """A hart's slot as words: a turn of the loop looks at every hart, and View costs three times more."""
 
-    def __init__(self, vcpu: Vcpu, control: Control) -> None:
-        base = slot_offset(vcpu.index)
-        part = control.memory.buf[base : base + HART.size]
+    def __init__(self, vcpu: Vcpu) -> None:
         self.vcpu = vcpu
-        self.w4 = part.cast("I")
-        self.w8 = part.cast("Q")
-
-    def release(self) -> None:
-        """Give the buffer back."""
-        self.w4.release()
-        self.w8.release()
+        self.w4, self.w8 = vcpu.w4, vcpu.w8
+        self.ring = vcpu.bell.ring
 
 
 class ExitServer:
     """Serves requests and rings of all harts, on the main loop's bell."""
 
     def __init__(
-        self, control: Control, vcpus: Sequence[Vcpu], bus: Bus, sbi: SbiHandler, bell: Bell, reached: Reached
+        self,
+        vcpus: Sequence[Vcpu],
+        bus: Bus,
+        sbi: SbiHandler,
+        bell: Bell,
+        reached: Reached,
+        header: View,
     ) -> None:
-        self._ports = [_Port(v, control) for v in vcpus]
+        self._ports = [_Port(v) for v in vcpus]
         self._bus = bus
         self._sbi = sbi
         self._bell = bell
         self._reached = reached
+        self._header = header
+        self._served = 0
 
     def on_bell(self) -> None:
         """A hart rang."""
         self._bell.hear()
+        before = self._served
         self.serve()
+        if self._served != before and self._spare_processor():
+            self._linger()
+
+    def _spare_processor(self) -> bool:
+        return self._header.get("runnable") < self._header.get("host_cpus")
+
+    def _linger(self) -> None:
+        """Look for the next request for a little while: a driver seldom makes one access alone."""
+        self._header.set("main_awake", 1)  # nobody need ring
+        now = time.monotonic_ns()
+        last, end, served = now, now + LINGER_MOST_NS, self._served
+        while now - last < LINGER_NS and now < end:
+            self.serve()
+            if self._served != served:
+                last, served = now, self._served
+            now = time.monotonic_ns()
 
     def serve(self) -> None:
         """Do what lies in the rings, then every request that may be begun."""
@@ -133,12 +154,8 @@ class ExitServer:
         w8[REPLY] = value
         w4[ERROR] = error
         w4[DONE] = seq
-        port.vcpu.bell.ring()
-
-    def release(self) -> None:
-        """Give the buffers back."""
-        for port in self._ports:
-            port.release()
+        port.ring()
+        self._served += 1
 
 
 class Upcalls:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import multiprocess
+import multiprocess.util  # registers its exit handler, which waits for children
 
 _CONTEXT = multiprocess.get_context("fork")
 SHIELDED = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTERM)
@@ -36,7 +37,7 @@ def _kill_living() -> None:
             process.kill()
 
 
-atexit.register(_kill_living)  # after multiprocess registered its own: so ours comes first
+atexit.register(_kill_living)  # registered later than multiprocess's, it is called before
 
 
 class _Handle(Protocol):

@@ -11,13 +11,15 @@ from __future__ import annotations
 from emu.workers.process import Process
 from ipc.channel import Channel, pair
 from ipc.doorbell import Bell
-from ipc.layout import EV_MSG, HartState, Want
+from ipc.layout import EV_MSG, HART, HartState, Want, slot_offset
 from ipc.messages import Message, Pause, Query, Quit, Reset, Resume, Sender
 from ipc.segment import Control
 from vcpu_worker.entry import run_worker
 from vcpu_worker.parts import Engine, Parts, Region
 
 MASK64 = (1 << 64) - 1
+WANTED = HART.offset("wanted") // 4
+WANTED_GEN, ACKED_GEN = HART.offset("wanted_gen") // 8, HART.offset("acked_gen") // 8
 ANNOUNCE: dict[Want, type[Pause] | type[Resume] | type[Reset] | type[Quit]] = {
     Want.STOP: Pause,
     Want.RUN: Resume,
@@ -32,6 +34,9 @@ class Vcpu:
     def __init__(self, index: int, control: Control, engine: Engine) -> None:
         self.index = index
         self.slot = control.hart(index)
+        base = slot_offset(index)
+        part = control.memory.buf[base : base + HART.size]
+        self.w4, self.w8 = part.cast("I"), part.cast("Q")  # the slot as words, for what is looked at often
         self.address = control.hart_address(index)
         self._control = control
         self._engine = engine
@@ -130,8 +135,8 @@ class Vcpu:
 
     def may_begin(self) -> bool:
         """Whether main may begin a request of this hart: it runs, and nothing newer is asked (law 4)."""
-        slot = self.slot
-        return slot.get("wanted") == Want.RUN and slot.get("acked_gen") == slot.get("wanted_gen")
+        w8 = self.w8
+        return w8[ACKED_GEN] == w8[WANTED_GEN] and self.w4[WANTED] == Want.RUN
 
     def kill(self) -> None:
         """End the process, if it has not ended."""
@@ -143,11 +148,10 @@ class Vcpu:
         return self.process.cpu_ns() - self.cpu_at_request if self.process else 0
 
     def last_pc(self) -> int:
-        """pc; inside compiled code that of the last block, which is all the slot knows then."""
+        """pc as of the last block: what the slot knows of a hart that may have been anywhere in it."""
         slot = self.slot
-        if slot.get("in_guest"):
-            return (slot.get("pcb") + slot.get("rec") // 4) & MASK64
-        return slot.get("pc")
+        rec = slot.get("rec")
+        return (slot.get("pcb") + rec // 4) & MASK64 if rec else slot.get("pc")
 
     @property
     def name(self) -> str:
@@ -158,6 +162,8 @@ class Vcpu:
         """Give the descriptors back. The process has ended."""
         if self.process is not None:
             self.process.close()
+        self.w4.release()
+        self.w8.release()
         self.mailbox.close()
         self.up.close()
         self._mail_in.close()

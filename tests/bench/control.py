@@ -28,7 +28,7 @@ from tests.bench.guests import Guest
 from tests.bench.live import Live
 from tests.bench.tasks import Context, Metric, Outcome, Target, Task, bare_arguments
 
-REQUESTS = 60
+REQUESTS = 200
 GAP_S = (0.002, 0.02)
 WARMUP = 3
 

@@ -15,7 +15,7 @@ import random
 import sys
 import time
 
-from emu.main import Emulator, qemu_cleanup, qemu_init
+from emu.init import Emulator, qemu_cleanup, qemu_init
 from emu.report import Reporter
 from emu.runstate.states import RunState
 

@@ -27,6 +27,7 @@ from emu.guests.cache import GuestMissing, guest, qemu_version
 from ipc import engine as blob
 
 OURS, QEMU = "emu", "qemu"
+LINGER_S = 5.0
 REFERENCE = "10."  # trixie's QEMU; targets are judged against that one alone
 
 
@@ -87,7 +88,8 @@ def find_ours(path: str | None) -> Engine:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         return Engine(OURS, command, "", f"it does not start: {last}")
-    return Engine(OURS, command, done.stdout.splitlines()[0])
+    # "QEMU emulator version 10.0.13 (emu 0.1.0)": whose interface, and who we are
+    return Engine(OURS, command, done.stdout.splitlines()[0].rpartition("(")[2].rstrip(")"))
 
 
 class BuildFailed(Exception):
@@ -157,51 +159,77 @@ def timed(command: Sequence[str], env: dict[str, str], timeout_s: float) -> Run:
     process = subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, start_new_session=True, bufsize=0
     )
-    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
-    assert stdin is not None
-    assert stdout is not None
-    assert stderr is not None
-    texts = {stdout.fileno(): bytearray(), stderr.fileno(): bytearray()}
-    first = end = None
-    overrun = False
-    pidfd = os.pidfd_open(process.pid)
-    with stdin, stdout, stderr, selectors.DefaultSelector() as selector:
-        for fd in (*texts, pidfd):
-            selector.register(fd, selectors.EVENT_READ)
-        while selector.get_map():
-            left = timeout_s - (time.monotonic() - began)
-            if end is not None:
-                left = min(left, 1.0)  # a child that was left behind may hold the pipes
-            ready = selector.select(max(left, 0))
-            now = time.monotonic()
-            if not ready:
-                if end is not None:
-                    break
-                overrun = True
-                os.killpg(process.pid, signal.SIGKILL)
-                timeout_s = now - began + 10
-            for key, _ in ready:
-                if key.fd == pidfd:
-                    end = now
-                    selector.unregister(pidfd)
-                    continue
-                data = os.read(key.fd, 1 << 16)
-                if not data:
-                    selector.unregister(key.fd)
-                elif key.fd == stdout.fileno() and first is None:
-                    first = now
-                texts[key.fd] += data
-        output, errors = (bytes(text) for text in texts.values())
-    os.close(pidfd)
+    watch = _Watch(process, began, timeout_s)
+    try:
+        watch.until_end()
+    except BaseException:
+        # Ctrl-C does not reach a session of its own
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    finally:
+        watch.close()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return Run(
         process.returncode,
-        (end or time.monotonic()) - began,
+        watch.end - began,
         used.ru_utime,
         used.ru_stime,
-        None if first is None else first - began,
-        output,
-        errors.decode(errors="replace"),
-        overrun,
+        None if watch.first is None else watch.first - began,
+        bytes(watch.output),
+        watch.errors.decode(errors="replace"),
+        watch.overrun,
     )
+
+
+class _Watch:
+    """Reads what a process says and notes when: its first byte, its end. Moments are of `time.monotonic`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], began: float, timeout_s: float) -> None:
+        self._process = process
+        self._deadline = began + timeout_s
+        self._pidfd = os.pidfd_open(process.pid)
+        self.first: float | None = None
+        self.end = 0.0  # 0: it runs
+        self.overrun = False
+        self.output, self.errors = bytearray(), bytearray()
+
+    def until_end(self) -> None:
+        """Until the process has ended and its pipes have; kills it when its time is over."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pidfd, selectors.EVENT_READ)
+            for stream, text in ((self._process.stdout, self.output), (self._process.stderr, self.errors)):
+                assert stream is not None
+                selector.register(stream, selectors.EVENT_READ, text)
+            while selector.get_map():
+                ready = selector.select(max(self._deadline - time.monotonic(), 0))
+                now = time.monotonic()
+                if not ready:
+                    if self.end:
+                        break
+                    self.overrun = True
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                    self._deadline = now + LINGER_S
+                for key, _ in ready:
+                    self._read(selector, key, now)
+
+    def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey, now: float) -> None:
+        if key.fd == self._pidfd:
+            self.end = now
+            self._deadline = now + LINGER_S  # a child that was left behind may hold the pipes
+            selector.unregister(self._pidfd)
+            return
+        data = os.read(key.fd, 1 << 16)
+        if not data:
+            selector.unregister(key.fileobj)
+        elif key.data is self.output and self.first is None:
+            self.first = now
+        key.data.extend(data)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self._pidfd)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()

@@ -3,13 +3,14 @@
     python -m tests.bench [--quick] [--only ROW]... [--runs N] [--stage boot|translator]
 
 Exit status: 0 if all was measured, whatever came out; 1 if an engine is missing, a run failed or results
-differ; 2 for a wrong command line or thawed kernels.
+differ; 2 for a wrong command line or thawed kernels; 130 if interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
 import fnmatch
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from tests.bench.tasks import Context, KernelTask, Outcome, Task
 QUICK_SCALE = 10
 RUNS = 5
 TIMEOUT_S = 300.0
+INTERRUPTED = 130
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -108,8 +110,15 @@ def _progress(text: str) -> None:
     sys.stderr.flush()
 
 
+def _terminated(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt  # what runs at the moment is ended, and what was measured is told
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The program: exit status."""
+    # set, not left as they are: a shell starts background jobs with SIGINT ignored
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _terminated)
     options = parse(argv)
     every = rows.tasks()
     if options.list:
@@ -137,12 +146,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             made.warnings.append(f"{engine.name} is not the reference: no ratio is judged")
     if not options.quick:
         made.warnings += guests.elf_warnings(rows.guests(tasks))
-    sources = blob.digest()
+    sources, interrupted = blob.digest(), False
     with tempfile.TemporaryDirectory(prefix="emu-bench-") as place:
         context = Context(Caches(Path(place)), QUICK_SCALE if options.quick else 1, options.timeout)
         try:
             _measure_all(Bench(engines, context, made.runs), tasks, made, options.counts)
         except KeyboardInterrupt:
+            interrupted = True
             made.warnings.append("interrupted: the rows below are not all")
     if blob.digest() != sources:
         made.warnings.append("the sources changed while the bench ran: rows are of different engines")
@@ -150,6 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = options.json or facts.ROOT / "build/bench" / f"{made.facts['date'].replace(':', '')}.json"
     made.save(path)
     print(f"\nEvery run: {path}")
+    if interrupted:
+        return INTERRUPTED
     return int(any(e.missing for e in engines) or any(row.failure for row in made.rows))
 
 

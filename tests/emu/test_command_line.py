@@ -1,7 +1,7 @@
 """Command lines with the message and exit status that QEMU 10 gives for them (checked by running it).
 
 A row is a line, its exit status, and the exact output: PROG stands for the program's name. Rows marked
-"ours" are texts of this build for what it has not. No machine is made: the line is judged as `emu.main`
+"ours" are texts of this build for what it has not. No machine is made: the line is judged as `emu.init`
 judges it, up to the point where character devices would be opened.
 """
 
@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from emu import main as program
+from emu import init as program
 from emu.chardev.spec import parse_short
 from emu.core.log import items_help
 from emu.errors import Leave, UserError
 from emu.options import parse
+from emu.options.console import DISPLAY_HELP
 from emu.options.machine import ACCEL_HELP, MACHINE_HELP
 from emu.options.machine_properties import MachineConfig
+from emu.options.option import OPTIONS, load_topics
 from emu.options.settings import Settings
 from emu.report import Reporter
 from emu.version import version_text
@@ -32,6 +36,9 @@ SIZE_HINT = (
 ID_HINT = "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter."
 LIST_HINT = "Use -machine help to list supported machines"
 TOPOLOGY = "Invalid CPU topology"
+PRODUCT = "product of the hierarchy must match maxcpus"
+MOST = "maxcpus must be equal to or greater than smp"
+ACTIONS = "action options:\n  panic=<str>\n  reboot=<str>\n  shutdown=<str>\n  watchdog=<str>\n"
 V = "-M virt"
 SHORT = "warning: short-form boolean option"
 ABSENT = "Option not supported in this build"
@@ -81,6 +88,10 @@ def judge(words: list[str]) -> Judged:
     return out
 
 
+load_topics()
+# but for those with effects beyond the record: on files, on this process's name
+ALL_OPTIONS = sorted(set(OPTIONS) - {"pidfile", "D", "name"})
+
 # line -> (message after "PROG: ", hint after it)
 ERRORS: list[tuple[str, str, str]] = [
     # -- grammar of the line
@@ -122,10 +133,10 @@ ERRORS: list[tuple[str, str, str]] = [
     (f"{V} -smp 99999999999999999999", "Parameter 'smp.cpus' expects integer", ""),
     (f"{V} -smp cpus=4,foo=1", "Parameter 'smp.foo' is unexpected", ""),
     (f"{V} -smp 4,cores", "-smp 4,cores: Expected '=' after parameter 'cores'", ""),
-    (f"{V} -smp 4,sockets=3", f"{TOPOLOGY}: product of the hierarchy must match maxcpus: "
-     "sockets (3) * cores (1) * threads (1) != maxcpus (4)", ""),
-    (f"{V} -smp 4,maxcpus=2", f"{TOPOLOGY}: maxcpus must be equal to or greater than smp: "
-     "sockets (1) * cores (2) * threads (1) == maxcpus (2) < smp_cpus (4)", ""),
+    (f"{V} -smp 4,sockets=3",
+     f"{TOPOLOGY}: {PRODUCT}: sockets (3) * cores (1) * threads (1) != maxcpus (4)", ""),
+    (f"{V} -smp 4,maxcpus=2",
+     f"{TOPOLOGY}: {MOST}: sockets (1) * cores (2) * threads (1) == maxcpus (2) < smp_cpus (4)", ""),
     (f"{V} -smp 4,dies=2", "dies > 1 not supported by this machine's CPU topology", ""),
     (f"{V} -smp 4,clusters=2", "clusters > 1 not supported by this machine's CPU topology", ""),
     (f"{V} -smp 4,modules=2", "modules > 1 not supported by this machine's CPU topology", ""),
@@ -229,10 +240,8 @@ LEAVES: list[tuple[str, int, str]] = [
     (f"{V} -d foo", 1, items_help()),
     (f"{V} -d in_asm,foo", 1, items_help()),
     (f"{V} -d ''", 1, items_help()),
-    (f"{V} -action help", 1, "action options:\n  panic=<str>\n  reboot=<str>\n  shutdown=<str>\n"
-     "  watchdog=<str>\n"),
-    ("-display help", 0, "Available display backend types:\nnone\n\nSome display backends support "
-     "suboptions, which can be set with\n   -display backend,option=value,option=value...\n"),
+    (f"{V} -action help", 1, ACTIONS),
+    ("-display help", 0, DISPLAY_HELP),
 ]  # fmt: skip
 
 
@@ -334,6 +343,19 @@ def test_messages_carry_time_and_guest_name_when_asked() -> None:
 def test_log_items_without_effect_are_named() -> None:
     got = judge(shlex.split(f"{V} -d op,int"))
     assert got.stderr == f"{PROG}: warning: log item 'op' has no effect in this build\n"
+
+
+WORDS = st.text(alphabet=st.sampled_from("abdhmnorstuvxz=,.:-_01679kG/ ?\t²é"), max_size=16)
+
+
+@given(st.lists(st.tuples(st.sampled_from(ALL_OPTIONS), WORDS), max_size=4), st.booleans())
+def test_any_line_is_a_machine_or_a_clean_error(items: list[tuple[str, str]], virt: bool) -> None:
+    words = ["-M", "virt"] if virt else []
+    for name, arg in items:
+        words += [f"-{name}", arg] if OPTIONS[name].has_arg else [f"-{name}"]
+    got = judge(words)
+    assert got.status in (0, 1)
+    assert (got.status == 1) <= bool(got.stderr or got.stdout)
 
 
 def test_pidfile_holds_our_pid(tmp_path: Path) -> None:

@@ -116,7 +116,10 @@ def test_other_widths_are_logged_and_read_0(size: int) -> None:
     assert len(board.errors) == 2
 
 
-@pytest.mark.parametrize(("reg", "write"), [(0x20, False), (0x20, True), (STATUS, True), (CLEAR_ALARM, False)])
+MISTAKES = [(0x20, False), (0x20, True), (STATUS, True), (CLEAR_ALARM, False)]
+
+
+@pytest.mark.parametrize(("reg", "write"), MISTAKES)
 def test_absent_registers_and_wrong_directions_are_logged(reg: int, write: bool) -> None:
     board = Board()
     if write:

@@ -11,7 +11,7 @@ import random
 import pytest
 
 from emu.hw.char.debug_console import DebugConsole
-from emu.hw.char.ns16550a import RESET_DIVISOR, Ns16550a
+from emu.hw.char.ns16550a import MCR_LOOP, RESET_DIVISOR, Ns16550a
 from emu.hw.register import ShadowTable
 from emu.loop.timers import Clock, ClockType
 from ipc.layout import HEADER, SHADOWS, View
@@ -260,6 +260,39 @@ def test_debug_console_reads_what_the_port_received_and_waits_behind_blocked_byt
     assert console.write(b"x") == 0
 
 
+@pytest.mark.parametrize("how", ["read", "FIFO switched on", "FIFO emptied", "loopback left", "reset"])
+def test_input_that_waits_comes_whenever_there_is_room(board: Board, how: str) -> None:
+    """A key pressed before the guest sets the port up must not be the last one it ever gets."""
+    waiting = bytearray(b"\n")
+
+    def accept() -> None:
+        while waiting and board.uart.can_receive():
+            board.uart.receive(bytes([waiting.pop(0)]))
+
+    board.backend.accept_input = accept  # type: ignore[method-assign]
+    if how == "FIFO emptied":
+        board.write(FCR, 0x01)
+        board.uart.receive(bytes(15))
+    accept()
+    if how == "loopback left":
+        board.write(MCR, MCR_LOOP)
+        board.read(RBR)
+    waiting += b"x"
+    accept()
+    assert waiting == b"x", "no room"
+    if how == "reset":
+        board.uart.reset()
+    else:
+        reg, value = {"FIFO switched on": (FCR, 0x01), "FIFO emptied": (FCR, 0x03), "loopback left": (MCR, 0),
+                      "read": (RBR, None)}[how]  # fmt: skip
+        if value is None:
+            board.read(reg)
+        else:
+            board.write(reg, value)
+    assert not waiting
+    assert board.read(RBR) == ord("x")
+
+
 class Model:
     """The port, naively: FIFOs are lists, interrupts are computed when somebody looks."""
 
@@ -366,7 +399,8 @@ def test_random_sequences_agree_with_the_naive_model(seed: int) -> None:
     for step in range(1500):
         what = rng.random()
         if what < 0.45:
-            reg, value = rng.randrange(8), rng.choice((0, 1, 2, 3, 0x0F, 0x10, 0x80, 0xC1, rng.randrange(256)))
+            reg = rng.randrange(8)
+            value = rng.choice((0, 1, 2, 3, 0x0F, 0x10, 0x80, 0xC1, rng.randrange(256)))
             if reg == LCR and rng.random() < 0.7:
                 value &= 0x3F
             board.write(reg, value)

@@ -82,7 +82,7 @@ class Desk:
         self.sbi_calls: list[tuple[int, ...]] = []
         self.reached: list[str] = []
         self.server = ExitServer(
-            self.control, (self.vcpu,), self, self._sbi, self.main_bell, self.reached.append
+            (self.vcpu,), self, self._sbi, self.main_bell, self.reached.append, self.control.header
         )
         self.main_bell.on_ring = self.server.on_bell
         self.gen = 0
@@ -149,7 +149,6 @@ class Desk:
         return status
 
     def close(self) -> None:
-        self.server.release()
         self.vcpu.close()
         self.main_bell.close()
         self.control.close()
@@ -336,6 +335,20 @@ def test_a_request_main_has_begun_is_finished_before_the_acknowledgement(desk: D
     assert desk.slot.get("pc") == 4, "the instruction has retired"
     assert desk.slot.get("mmio_ready") == 0
     assert desk.vcpu.acknowledged
+
+
+def test_a_request_that_compiled_code_has_made_is_not_made_again(desk: Desk) -> None:
+    def waited_in_vain(slot: View) -> Exit:
+        slot.set("mmio_seq", 1)  # as hart.roundtrip does before it sleeps, and is woken by something else
+        return mmio(0x10)(slot)
+
+    desk.want(Want.RUN)
+    desk.then(waited_in_vain, mmio(0x10), Want.QUIT)
+    desk.bell.on_wait = desk.server.serve
+    assert desk.live() == 0
+    assert desk.main_bell.rings == 0, "compiled code has rung, or knows that main looks"
+    assert desk.accesses == [("read", 0x10, 4, 0)]
+    assert desk.slot.get("pc") == 4
 
 
 def test_a_reset_drops_a_reply(desk: Desk) -> None:

@@ -3,9 +3,9 @@
     python -m tests.lib.machine [--harts N] [--program NAME] [--stop-at CHECKPOINT] [--attached]
 
 It prints "pids P P ..." when its workers run, then obeys words on standard input, one a line, printing
-"ok WORD" after each: stop, cont, reset, quit, and `storm SEED N`, N of the first three at random. Events
-are printed as "event NAME". It ends as the control says, with a line on standard error if something
-was lost. Composed as a real machine is: guard, memory, fleet, control, loop.
+"ok WORD" after each: stop, cont, reset, reset-now, quit, fail (an exception), and `storm SEED N`: N stops,
+starts and resets at random. Events are printed as "event NAME". It ends as the control says, with a line
+on standard error if something was lost. Composed as a real machine is: guard, memory, fleet, control, loop.
 """
 
 from __future__ import annotations
@@ -194,6 +194,7 @@ class TestMachine:
             "reset": lambda: self.control.requests.reset_request(Cause.HOST_QMP_SYSTEM_RESET),
             "quit": lambda: self.control.requests.shutdown_request(Cause.HOST_QMP_QUIT),
             "reset-now": self.reset_now,
+            "fail": self.fail,
         }
         actions[word]()
 
@@ -202,6 +203,10 @@ class TestMachine:
             self.control.vm_start()
         except ResetRequired as e:
             self.say(f"error {e}")
+
+    def fail(self) -> None:
+        """A bug in the main process."""
+        raise RuntimeError("told to")
 
     def reset_now(self) -> None:
         self.control.requests.reset_request(Cause.GUEST_RESET)
@@ -212,7 +217,7 @@ class TestMachine:
             self.obey(rng.choice(("stop", "cont", "cont", "reset-now")), [])
             for v in self.fleet.vcpus:
                 running = self.control.states.running
-                assert running or v.acknowledged, "stopped means acknowledged"
+                assert running or v.lost or v.acknowledged, "stopped means acknowledged"
             for _ in range(rng.randrange(4)):
                 self.loop.wait(nonblocking=True)
         self.cont()

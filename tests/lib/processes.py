@@ -85,11 +85,16 @@ class Program:
                     return seen[-1]
                 continue
             left = deadline - time.monotonic()
-            assert left > 0, f"no line {start!r} in {timeout_s} s: {seen}"
+            assert left > 0, f"no line {start!r} in {timeout_s} s: {seen}, {self._errors_so_far()}"
             if select.select([fd], [], [], left)[0]:
                 data = os.read(fd, 65536)
                 assert data, f"no line {start!r} before the end: {seen}, {self.errors()}"
                 self._out += data
+
+    def _errors_so_far(self) -> str:
+        assert self.process.stderr is not None
+        fd = self.process.stderr.fileno()
+        return os.read(fd, 65536).decode(errors="replace") if select.select([fd], [], [], 0)[0] else ""
 
     def errors(self) -> str:
         """All of standard error, once it is closed by everybody."""

@@ -98,6 +98,14 @@ class Emu:
                 why = "the console closed" if not self._open else f"{timeout} s passed"
                 raise ConsoleTimeout(f"{pattern!r} did not come: {why} (exit status {status})\n{self.tail()}")
 
+    def expect_error(self, text: bytes, timeout: float = 60) -> None:
+        """Wait until `text` is on standard error."""
+        end = time.monotonic() + timeout
+        while text not in self.errors:
+            left = end - time.monotonic()
+            if left <= 0 or not self._read(left):
+                raise ConsoleTimeout(f"no {text!r} on standard error\n{self.tail()}")
+
     def wait(self, timeout: float = 60) -> int:
         """The exit status, reading the streams to their ends."""
         end = time.monotonic() + timeout

@@ -14,7 +14,7 @@ from tests.mutants.table import MUTANTS, WORKER, Mutant
 from tests.mutants.tree import applied, hunt, tree
 
 BY_NAME = {m.name: m for m in MUTANTS}
-SMOKE = "acknowledges-the-newest-generation"
+SMOKE = "acknowledges-another-generation"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)

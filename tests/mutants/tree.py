@@ -97,7 +97,17 @@ class Tree:
         """Run tests, up to the first failure."""
         report = self.root / "report.xml"
         report.unlink(missing_ok=True)
-        args = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--junitxml={report}"]
+        args = [
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+            f"--junitxml={report}",
+        ]
         done = self.python(*args, *nodes, timeout=TEST_S)
         if not report.exists():
             return Outcome(0, (), done.stdout[-3000:])
@@ -130,7 +140,9 @@ def tree(mutant: Mutant | None) -> Iterator[Tree]:
         if mutant:
             (root / mutant.file).write_text(changed)
         copy = Tree(root, cache.parent)
-        where = copy.python("-c", "import ipc.engine, emu; print(ipc.engine.__file__, emu.__file__)", timeout=60)
+        where = copy.python(
+            "-c", "import ipc.engine, emu; print(ipc.engine.__file__, emu.__file__)", timeout=60
+        )
         assert where.stdout.count(str(root)) == 2, f"the copy is not what runs: {where.stdout}"
         yield copy
 

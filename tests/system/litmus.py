@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tests.system.rvwmo import Op, Outcome, outcomes
@@ -119,20 +119,26 @@ def parse(thread: str) -> list[Op]:
         m = _STATEMENT.fullmatch(text)
         if m is None:
             raise ValueError(f"not a statement: {text!r}")
-        dep = {m["dep"]: m["on"]} if m["dep"] else {}
         if m["fence"]:
             found.append(Op(pred=m["pred"], succ=m["succ"]))
             continue
         bits = (m["lbits"] if m["reg"] else m["sbits"]) or ""
-        marks = {"acquire": "aq" in bits, "release": "rl" in bits}
+        on = {kind: m["on"] if m["dep"] == kind else "" for kind in ("addr", "data", "ctrl")}
+        op = Op(
+            var=m["lvar"] or m["svar"],
+            acquire="aq" in bits,
+            release="rl" in bits,
+            addr=on["addr"],
+            data=on["data"],
+            ctrl=on["ctrl"],
+        )
         if m["reg"]:
-            amo = m["load"] == "amo"
-            found.append(Op(reads=True, writes=amo, var=m["lvar"], value=None, reg=m["reg"], **marks, **dep))
+            found.append(replace(op, reads=True, writes=m["load"] == "amo", value=None, reg=m["reg"]))
         elif m["store"] == "sc":
-            found.append(Op(reads=True, var=m["svar"]))
-            found.append(Op(writes=True, var=m["svar"], value=1, sc_of_lr=True, **marks))
+            found.append(Op(reads=True, var=op.var))
+            found.append(replace(op, writes=True, value=1, sc_of_lr=True))
         else:
-            found.append(Op(reads=m["store"] == "amo", writes=True, var=m["svar"], value=1, **marks, **dep))
+            found.append(replace(op, reads=m["store"] == "amo", writes=True, value=1))
     return found
 
 
@@ -207,7 +213,9 @@ def assembly() -> str:
         pad = [0] * (4 - test.harts)
         bodies = [*(f"body_{n}_{t}" for t in range(test.harts)), *pad]
         rows += [f"    .dword  name_{n}, {test.harts}"]
-        rows += [f"    .dword  {', '.join(map(str, row))}" for row in (bodies, counts + pad, _clears(test) + pad)]
+        rows += [
+            f"    .dword  {', '.join(map(str, row))}" for row in (bodies, counts + pad, _clears(test) + pad)
+        ]
     rows += ["    .globl litmus_count", f"litmus_count: .dword {len(TESTS)}"]
     rows += [f'name_{n}: .asciz "{test.name}"' for n, test in enumerate(TESTS)]
     return "\n".join([*out, *rows]) + "\n"

@@ -84,20 +84,24 @@ def _by_values(thread: Thread, i: int, j: int, source: dict[int, Node | None], t
     a, b, between = thread[i], thread[j], range(i + 1, j)
     if not b.reads:
         return False
-    if a.reads and a.var == b.var and not any(thread[m].writes and thread[m].var == a.var for m in between):
-        if source[i] != source[j]:
-            return True  # 2
+    stored = any(thread[m].writes and thread[m].var == a.var for m in between)
+    if a.reads and a.var == b.var and not stored and source[i] != source[j]:
+        return True  # 2
     if a.writes and (a.reads or a.sc_of_lr) and source[j] == (t, i):
         return True  # 3
     return any(
-        thread[m].writes and source[j] == (t, m) and _feeds((thread[m].addr, thread[m].data), a) for m in between
+        thread[m].writes and source[j] == (t, m) and _feeds((thread[m].addr, thread[m].data), a)
+        for m in between
     )  # 12
 
 
 def outcomes(threads: Sequence[Thread]) -> set[Outcome]:
     """Every outcome RVWMO allows, registers in the order r1, r2, ..."""
     nodes = [(t, i) for t, ops in enumerate(threads) for i, op in enumerate(ops) if not op.is_fence]
-    before = {n: {m for m in nodes if m[0] == n[0] and m[1] < n[1] and _always(threads[n[0]], m[1], n[1])} for n in nodes}
+    before = {
+        n: {m for m in nodes if m[0] == n[0] and m[1] < n[1] and _always(threads[n[0]], m[1], n[1])}
+        for n in nodes
+    }
     return {found for order in _orders(nodes, before) if (found := _run(threads, order)) is not None}
 
 

@@ -1,7 +1,8 @@
 """Page walkers that set A and D race with each other and with a writer of the same PTE: no bit is lost.
 
-`run(count, seed, harts)` is one run of the guest: at least `count` races of each kind (a quarter with three parties). The third party is
-a hart; a device's process writing through its mapping joins them with the first device that does DMA.
+`run(count, seed, harts)` is one run of the guest: at least `count` races of two parties, and a quarter of
+it with three, if there are three harts. The third party is a hart; a device's process that writes through
+its own mapping joins them with the first device that does DMA.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tests.system.guests import run as guests
 from tests.system.test_litmus import not_performed
 
 COUNT = 10_000
+TRIES = 3
 
 
 def run(count: int, seed: int, harts: int) -> int:
@@ -27,5 +29,5 @@ def run(count: int, seed: int, harts: int) -> int:
 
 @pytest.mark.parametrize("harts", [2, 3])
 def test_no_accessed_or_dirty_bit_and_no_software_bit_is_lost(harts: int) -> None:
-    if run(COUNT, 1, harts) == 0:
+    if not any(run(COUNT, seed, harts) for seed in range(TRIES)):
         not_performed("the writer never met a walker: no real overlap of two harts on this host")

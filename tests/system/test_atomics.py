@@ -10,20 +10,26 @@ import re
 import pytest
 
 from tests.system.guests import run as guests
+from tests.system.test_litmus import not_performed
 
-COUNT = 100_000
+# on a loaded host two harts that work for some milliseconds each may never run at the same time
+COUNTS = (400_000, 1_600_000, 6_400_000)
+ENOUGH = 100  # meetings; harts that run one after the other show a few
 KINDS = 10
 
 
 def run(count: int, seed: int, harts: int) -> int:
-    """Operations done. AssertionError, with the guest's words, if a total is wrong."""
+    """How often harts met on a word. AssertionError, with the guest's words, if a total is wrong."""
     verdict = guests.run("atomics", harts=harts, count=count, seed=seed, timeout=280)
     assert verdict.passed, str(verdict)
     totals = re.findall(r"^atomics .* (ok|WRONG)$", verdict.output, re.MULTILINE)
     assert totals == ["ok"] * KINDS, str(verdict)
-    return count * KINDS
+    met = re.search(r"^atomics interleaved=(\d+)$", verdict.output, re.MULTILINE)
+    assert met, str(verdict)
+    return int(met[1])
 
 
 @pytest.mark.parametrize("harts", [2, 4])
 def test_totals_of_contended_atomics_are_exact(harts: int) -> None:
-    assert run(COUNT, 1, harts)
+    if not any(run(count, 1, harts) >= ENOUGH for count in COUNTS):
+        not_performed("the harts hardly met on the words: no real overlap on this host")

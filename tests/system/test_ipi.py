@@ -15,7 +15,7 @@ from tests.system.guests.run import TICKS_PER_S, hogs
 
 COUNT, DEVICE_COUNT = 10_000, 2_000
 PATIENCE_S = 10  # of guest time: a loaded host may let a hart wait for seconds
-DELAY = 4096  # turns of an empty loop before an answer, at most: the partner sleeps by then
+DELAY = 16384  # turns of an empty loop before an answer, at most: by then the partner surely sleeps
 HOGS = 2
 
 

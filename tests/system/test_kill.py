@@ -70,7 +70,7 @@ def test_main_killed_at_random_moments_leaves_nothing(seed: int) -> None:
             vm.assert_nothing_left()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 @pytest.mark.parametrize("program", ["spin", "store", "sleep"])
 def test_a_killed_worker_is_reported_and_ends_the_machine_with_status_1(
     program: str, number: signal.Signals
@@ -140,6 +140,16 @@ def test_killing_all_workers_in_a_storm_never_hangs(seed: int) -> None:
         vm.tell("reset-now", "cont", "stop", "quit")
         vm.expect("ok stop")
         assert vm.status() == 0
+        vm.assert_nothing_left()
+
+
+@pytest.mark.parametrize("program", ["spin", "sleep", "store"])
+def test_a_bug_in_main_ends_the_process_and_leaves_nothing(program: str) -> None:
+    with Program(MACHINE, "--program", program) as vm:
+        vm.expect("pids")
+        vm.tell("fail")
+        assert vm.status() == 1
+        assert "RuntimeError: told to" in vm.errors()
         vm.assert_nothing_left()
 
 

@@ -20,9 +20,11 @@ ALL = (1 << len(litmus.TESTS)) - 1
 
 
 def run(count: int, seed: int, harts: int) -> litmus.Counts:
-    """Run every test of that many harts `count` times; what was seen. AssertionError if it did not end well."""
+    """Run every test of that many harts `count` times; what was seen. AssertionError if it ended badly."""
     alone = harts <= len(os.sched_getaffinity(0))
-    verdict = guests.run("litmus", harts=harts, count=count, seed=seed, args=(ALL, 1 if alone else 256), timeout=280)
+    verdict = guests.run(
+        "litmus", harts=harts, count=count, seed=seed, args=(ALL, 1 if alone else 256), timeout=280
+    )
     assert verdict.passed, str(verdict)
     counts = litmus.read(verdict.output)
     for test in litmus.TESTS:
@@ -45,7 +47,9 @@ def test_the_model_forbids_exactly_what_the_table_says(test: litmus.Litmus) -> N
 
 
 def test_a_forbidden_outcome_is_found() -> None:
-    console = "litmus SB r1=0 r2=0 7\nlitmus SB+fence.rw.rws r1=1 r2=0 3\nlitmus SB+fence.rw.rws r1=0 r2=0 2\n"
+    console = (
+        "litmus SB r1=0 r2=0 7\nlitmus SB+fence.rw.rws r1=1 r2=0 3\nlitmus SB+fence.rw.rws r1=0 r2=0 2\n"
+    )
     counts = litmus.read(console)
     assert litmus.overlapped(counts) == 7
     assert litmus.violations(counts) == [

@@ -25,10 +25,10 @@ def test_storms_of_stop_cont_and_reset(harts: int, program: str) -> None:
         vm.assert_nothing_left()
 
 
-def test_a_terminals_signals_do_not_reach_the_harts() -> None:
+def test_signals_that_are_mains_business_do_not_reach_the_harts() -> None:
     with Program(MACHINE, "--program", "store") as vm:
         pids = [int(p) for p in vm.expect("pids").split()[1:]]
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTERM):
             for pid in pids:
                 os.kill(pid, number)
         vm.tell("stop", "cont", "stop", "quit")

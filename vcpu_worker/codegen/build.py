@@ -110,7 +110,7 @@ def build(progress: Progress) -> tuple[Blob, dict[str, int]]:
     from vcpu_worker.codegen import decode, handlers
     from vcpu_worker.codegen.lower import Target
     from vcpu_worker.codegen.natives import declared_natives
-    from vcpu_worker.mem.decode import FIRST_OP
+    from vcpu_worker.mem.decode import FIRST_OP, MAX_OPS
 
     declared = declared_natives()
     _check_callees(declared)
@@ -128,7 +128,7 @@ def build(progress: Progress) -> tuple[Blob, dict[str, int]]:
     progress(len(declared), total, "handlers")
     ops: list[tuple[str, int, bool] | None] = [None] * FIRST_OP
     ops += [(op.name, op.length, op.near) for op in decode.ops()]
-    text, names = handlers.module(ops, Target(strong_order=platform.machine() == "x86_64"))
+    text, names, singles = handlers.module(ops, Target(strong_order=platform.machine() == "x86_64"))
     progress(len(declared) + 1, total, "optimise and link")
     keep = {n for n, (native, _) in declared.items() if native.export} | set(names) | {"op_stop"}
     whole, tm = link.optimise([text, *(p.read_text() for p in paths.values())], keep)
@@ -139,7 +139,9 @@ def build(progress: Progress) -> tuple[Blob, dict[str, int]]:
     }
     code = flat.code + b"\xcc" * (-len(flat.code) % 4096)
     tables = decode.tables()
-    blob = Blob(code, exports, [flat.symbols[n] for n in names], flat.symbols["op_stop"], tables)
+    missing = ["op_illegal"] * (MAX_OPS - len(names))
+    table = [flat.symbols[n] for n in (*names, *missing, *singles, *missing)]
+    blob = Blob(code, exports, table, flat.symbols["op_stop"], tables)
     return blob, flat.symbols
 
 

@@ -249,4 +249,18 @@ def tables() -> bytes:
             struct.pack_into("<H", blob, lay.NEAR + 2 * far_number, number)
     for need, at in needs.index.items():
         struct.pack_into("<Q", blob, lay.NEEDS + 8 * at, need)
+    for number in range(lay.MAX_OPS):
+        struct.pack_into("<H", blob, lay.SINGLE + 2 * number, number)
+    from vcpu_worker.codegen.pairs import pairs, slot
+
+    first_pair = lay.FIRST_OP + len(ops())
+    for number, pair in enumerate(pairs(), first_pair):
+        a, b = op_number()[pair.first], op_number()[pair.second]
+        at = slot(a, b)
+        while struct.unpack_from("<Q", blob, lay.PAIRS + 8 * at)[0]:
+            at = (at + 1) % lay.PAIR_SLOTS
+        struct.pack_into("<Q", blob, lay.PAIRS + 8 * at, a | b << 16 | number << 32)
+        struct.pack_into("<H", blob, lay.SINGLE + 2 * number, a)
+    if first_pair + len(pairs()) > lay.MAX_OPS:
+        raise ValueError("more pairs than op numbers: enlarge MAX_OPS")
     return bytes(blob)

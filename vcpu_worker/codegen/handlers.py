@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ipc.layout import HART, Fault
 from vcpu_worker.codegen.lower import ARGS, CC, Lines, Lowering, Target
+from vcpu_worker.codegen.pairs import pairs
 from vcpu_worker.isa.insn import INSNS
 from vcpu_worker.isa.vocab import Trace, trace
 
@@ -201,10 +202,13 @@ def traced(name: str) -> Trace:
     return trace(insn.func, list(insn.operands))
 
 
-def module(ops: list[tuple[str, int, bool] | None], target: Target) -> tuple[str, list[str]]:
-    """IR text of all handlers, and the handler's name for each op number.
+def module(
+    ops: list[tuple[str, int, bool] | None], target: Target
+) -> tuple[str, list[str], list[str]]:
+    """IR text of all handlers; the handler's name for each op number; the same with pairs run singly.
 
     ops: by op number, (instruction with a body, bytes of the encoding, near) or None for special ops.
+    Pairs' ops follow them.
     """
     parts: list[str] = []
     externs: dict[str, str] = {}
@@ -220,6 +224,7 @@ def module(ops: list[tuple[str, int, bool] | None], target: Target) -> tuple[str
         add(*make())
     traces: dict[str, Trace] = {}
     done: set[str] = set()
+    firsts: list[str] = []
     for number, op in enumerate(ops):
         if op is None:
             names.append(SPECIAL.get(number, "op_illegal"))
@@ -237,6 +242,17 @@ def module(ops: list[tuple[str, int, bool] | None], target: Target) -> tuple[str
         if twin is not None:
             slow = Lowering(target, t, length, near, None)
             add(slow.run(twin), slow.w)
+    for pair in pairs():
+        (a, b) = (pair.first, pair.second)
+        firsts.append(f"i.{a.name}.{a.length}")
+        name = f"p.{a.name}.{a.length}.{b.name}.{b.length}{'n' if b.near else ''}"
+        names.append(name)
+        halves = []
+        for op in (a, b):
+            t = traces.setdefault(op.name, traced(op.name))
+            twin = f"i.{op.name}.{op.length}.slow" if t.has(*MEMORY) else None
+            halves.append(Lowering(target, t, op.length, op.near, twin))
+        add(halves[0].run_pair(name, halves[1]), halves[0].w)
     parts += [_enter_code(), _step1(), _PAGES]
     head = [*externs.values()]
     tail = [
@@ -244,7 +260,7 @@ def module(ops: list[tuple[str, int, bool] | None], target: Target) -> tuple[str
         '!0 = !{!"branch_weights", i32 2000, i32 1}',
         '!1 = !{!"branch_weights", i32 1, i32 2000}',
     ]
-    return "\n".join(head + parts + tail) + "\n", names
+    return "\n".join(head + parts + tail) + "\n", names, names[: len(names) - len(firsts)] + firsts
 
 
 assert HART.offset("x") == 0

@@ -50,6 +50,7 @@ class Lines:
         self.out: list[str] = []
         self.n = 0
         self.externs: dict[str, str] = {}
+        self.rec, self.bud = "%rec", "%bud"  # of the instruction being lowered; a pair has two
 
     def __call__(self, line: str) -> None:
         self.out.append("  " + line)
@@ -81,14 +82,16 @@ class Lines:
     def put(self, field: str, value: str, index: int = 0) -> None:
         self(f"store i64 {value}, ptr {self.slot_ptr(field, index)}")
 
-    def here(self, rec: str = "%rec", pcb: str = "%pcb") -> str:
-        """pc of a record."""
-        at = self.let(f"ptrtoint ptr {rec} to i64")
-        return self.let(f"add i64 {pcb}, {self.let(f'lshr i64 {at}, 2')}")
+    def here(self, rec: str = "") -> str:
+        """pc of a record, without one of the present one."""
+        at = self.let(f"ptrtoint ptr {rec or self.rec} to i64")
+        return self.let(f"add i64 %pcb, {self.let(f'lshr i64 {at}, 2')}")
 
     # -- control ----------------------------------------------------------------------------------
-    def tail(self, fn: str, rec: str = "%rec", pcb: str = "%pcb", bud: str = "%bud") -> None:
-        self(f"musttail call {CC} void {fn}(ptr %S, ptr {rec}, i64 {pcb}, i64 {bud}, ptr %tab)")
+    def tail(self, fn: str, rec: str = "", pcb: str = "%pcb", bud: str = "") -> None:
+        """Tail call a handler, with the present record and budget unless others are given."""
+        args = f"ptr %S, ptr {rec or self.rec}, i64 {pcb}, i64 {bud or self.bud}, ptr %tab"
+        self(f"musttail call {CC} void {fn}({args})")
         self("ret void")
 
     def dispatch(self, rec: str, pcb: str, bud: str, through: str = "%tab") -> None:
@@ -168,7 +171,7 @@ class Lowering:
         if got is None:
             w = self.w
             if name == "imm":
-                at = w.let("getelementptr i8, ptr %rec, i64 4")
+                at = w.let(f"getelementptr i8, ptr {w.rec}, i64 4")
                 raw = w.let(f"load i32, ptr {at}")
                 got = w.let(f"sext i32 {w.let(f'ashr i32 {raw}, 8')} to i64")
             elif name == "rm":
@@ -178,7 +181,7 @@ class Lowering:
                 got = w.let(f"and i64 {w.let(f'lshr i64 {imm}, 3')}, 31")
             else:
                 off = {"rd": 2, "rs1": 3, "uimm": 3, "rs2": 4}[name]
-                at = w.let(f"getelementptr i8, ptr %rec, i64 {off}")
+                at = w.let(f"getelementptr i8, ptr {w.rec}, i64 {off}")
                 got = w.let(f"zext i8 {w.let(f'load i8, ptr {at}')} to i64")
             self.operands[name] = got
         return got
@@ -190,15 +193,38 @@ class Lowering:
 
     # -- shape ------------------------------------------------------------------------------------
     def run(self, name: str) -> str:
+        """The handler's text."""
+        self.body()
+        if not self.ended:
+            self.next()
+        return self.function(name)
+
+    def run_pair(self, name: str, other: Lowering) -> str:
+        """A handler for this instruction and `other`, which follows it in memory and is on the same page.
+
+        Both retire one by one: what leaves in the second leaves as from the second's own handler.
+        """
+        self.body()
+        assert not self.ended
+        assert not self.after
+        w = self.w
+        w.rec, w.bud = self.following()
+        other.w = w
+        other.body()
+        if not other.ended:
+            other.next()
+        return self.function(name)
+
+    def body(self) -> None:
         for op in self.trace.ops:
-            assert not self.ended, f"{name}: something follows the end of the body"
+            assert not self.ended, "something follows the end of the body"
             out = getattr(self, "do_" + op.kind, None) or self.pure
             result = out(op)
             if op.result is not None:
                 assert result is not None, op.kind
                 self.names[id(op.result)] = result
-        if not self.ended:
-            self.next()
+
+    def function(self, name: str) -> str:
         body = "\n".join(self.w.out)
         return f"define {CC} void @{name}({ARGS}) #0 {{\n{body}\n}}\n"
 
@@ -211,20 +237,26 @@ class Lowering:
             w.block(out)
             w.tail("@op_leave")
             w.block(on)
-        rec = w.let(f"getelementptr i8, ptr %rec, i64 {4 * self.length}")
-        w.dispatch(rec, "%pcb", w.let("sub i64 %bud, 1"))
+        rec, bud = self.following()
+        w.dispatch(rec, "%pcb", bud)
         self.ended = True
+
+    def following(self) -> tuple[str, str]:
+        """The next record in memory, and the budget with this instruction retired."""
+        w = self.w
+        rec = w.let(f"getelementptr i8, ptr {w.rec}, i64 {4 * self.length}")
+        return rec, w.let(f"sub i64 {w.bud}, 1")
 
     def retire_to(self, target: str) -> None:
         w = self.w
-        bud = w.let("sub i64 %bud, 1")
+        bud = w.let(f"sub i64 {w.bud}, 1")
         w.poll_unless_quiet(target, bud)
         w.enter_page(target, bud)
 
     def near_to(self) -> None:
         w = self.w
-        rec = w.let(f"getelementptr i8, ptr %rec, i64 {self.operand('imm')}")
-        bud = w.let("sub i64 %bud, 1")
+        rec = w.let(f"getelementptr i8, ptr {w.rec}, i64 {self.operand('imm')}")
+        bud = w.let(f"sub i64 {w.bud}, 1")
         quiet, busy = w.label("quiet"), w.label("busy")
         w.cond(w.attention(bud), busy, quiet, likely=False)
         w.block(busy)
@@ -393,7 +425,7 @@ class Lowering:
         at = w.here()
         w.put("pc", at)
         w.put("npc", w.let(f"add i64 {at}, {self.length}"))
-        w.put("bud", "%bud")
+        w.put("bud", w.bud)
         result = self.native(op.args[0], [self.val(a) for a in op.args[1]])
         self.after = w.get("fault")
         ok, bad = w.label("ok"), w.label("fault")

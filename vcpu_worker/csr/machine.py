@@ -203,7 +203,10 @@ def envcfg_mask(h, v):
 
 @native("u64(HART, u64, u64)")
 def write_menvcfg(h, n, v):
-    """A change of ADUE or PBMTE changes translation, one of STCE the timer's interrupt."""
+    """A change of ADUE or PBMTE changes translation, one of STCE gives STIP a new owner.
+
+    STIP then starts clear for software, which the specification leaves open ("Sstc").
+    """
     mask = envcfg_mask(h, v)
     if (h.isa_ext & EXT_SVADU) != 0:
         mask |= MENVCFG_ADUE
@@ -216,6 +219,8 @@ def write_menvcfg(h, n, v):
     if ((old ^ h.menvcfg) & (MENVCFG_ADUE | MENVCFG_PBMTE)) != 0:
         forget_contexts(h)
         update_ctx(h)
+    if ((old ^ h.menvcfg) & MENVCFG_STCE) != 0:
+        h.mip_soft = h.mip_soft & ~MIP_STIP
     set_deadline(h)
     return attend(h)
 

@@ -11,12 +11,14 @@ Source: DESIGN laws 6 and 7, section 3.
 from __future__ import annotations
 
 from ipc.layout import EV_MSG, EV_TRACE, HEADER, TRACE_ASM, TRACE_INT, Exit, Fault
+from vcpu_worker.mem.decode import MAX_OPS
 from vcpu_worker.native import native
 
 CAUSE_ILLEGAL = 2
 SLICE_NS = 100_000
 SLICE_NS_HALF = SLICE_NS // 2
 SLICE_MIN, SLICE_MAX = 2_000, 400_000
+ONE_BY_ONE = 8 * MAX_OPS  # from the handler table to the one where a pair's op does its first half
 STRAIGHT = 4096  # more than the instructions a hart can run between two looks at its budget
 
 
@@ -205,7 +207,9 @@ def step_code(h):
     e = fetch_slow(h, h.pc)
     if e == 0:
         return leave(h)
+    h.dispatch += ONE_BY_ONE
     step1(h, e)
+    h.dispatch -= ONE_BY_ONE
     if h.exit_reason == Exit.STEP or h.exit_reason == Exit.BUDGET:
         return 0
     return 1

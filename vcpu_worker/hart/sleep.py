@@ -16,7 +16,7 @@ from ipc import layout
 from ipc.sbi import Hsm
 from vcpu_worker.native import native, prim
 
-prim("fence", "atomic_add32", "atomic_or32", "atomic_swap32", "udiv")
+prim("fence", "atomic_add32", "atomic_or32", "atomic_swap32", "u64", "udiv")
 
 HART_SIZE = layout.HART.size
 MINUS_ONE = 0xFFFF_FFFF
@@ -97,18 +97,28 @@ def post_event(h, bits):
     return 1
 
 
+@native("u64(HART)")
+def may_begin(h):
+    """1 if main may begin an access this hart waits for: as Vcpu.may_begin."""
+    if h.mmio_seq == h.mmio_done or h.exit_reason != layout.Exit.MMIO:
+        return 0
+    return u64(h.wanted == layout.Want.RUN and h.acked_gen == h.wanted_gen)
+
+
 @native("u64(HEADER, u64)", export=True)
 def main_may_sleep(g, slots):
-    """For the main loop, before it sleeps: 1 if no ring has an entry, and main_awake is 0 by then.
+    """For the main loop, before it sleeps: 1 if no ring has an entry and no hart waits for a reply that main
+    may begin, and main_awake is 0 by then.
 
-    Pairs with hart.mmio.wake_main: store ring_head; fence; load main_awake.
+    Pairs with hart.mmio.wake_main: store ring_head or mmio_seq; fence; load main_awake. Requests of
+    Exit.SBI are not looked at: their worker rings always, and not all are answered at once.
     """
     g.main_awake = 0
     fence()
     i = 0
     while i < g.harts:
         h = HART(slots + i * HART_SIZE)
-        if h.ring_head != h.ring_tail:
+        if h.ring_head != h.ring_tail or may_begin(h) != 0:
             g.main_awake = 1
             return 0
         i += 1

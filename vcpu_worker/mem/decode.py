@@ -17,7 +17,7 @@ from vcpu_worker.native import native
 # special ops, which no instruction has (see codegen.dispatch); instructions begin at FIRST_OP
 OP_DECODE, OP_ILLEGAL = 0, 1
 FIRST_OP = 16
-MAX_OPS = 2048
+MAX_OPS = 2048  # also the distance, in entries, from the handler table to the one without pairs
 MAX_ENTRIES = 4096
 
 # offsets into the tables, bytes
@@ -27,12 +27,36 @@ T32 = T16_NEED + 65536  # u16[32768]: first entry for bits 6..2, 14..12, 31..25
 ENTRIES = T32 + 2 * 32768  # runs of 16-byte entries, each ended by one that matches everything
 NEAR = ENTRIES + 16 * MAX_ENTRIES  # u16[MAX_OPS]: the near op of a far one, or 0
 NEEDS = NEAR + 2 * MAX_OPS  # u64[256]: EXT_* bits a hart must have
-SIZE = NEEDS + 8 * 256
+PAIRS = NEEDS + 8 * 256  # u64[PAIR_SLOTS]: op | next op << 16 | op of both << 32, by hash, 0 is free
+PAIR_SLOTS = 2048
+SINGLE = PAIRS + 8 * PAIR_SLOTS  # u16[MAX_OPS]: the first op of a pair's op, any other op itself
+SIZE = SINGLE + 2 * MAX_OPS
 # an entry: u32 mask, u32 match, u16 op, u8 format, u8 index into NEEDS, u32 register bits to keep
 
 # formats: where imm comes from; with INT_RD, an rd of 0 becomes 32
 F_NONE, F_I, F_S, F_B, F_U, F_J, F_SHAMT, F_RM, F_R4, F_CSR, F_FENCE, F_AQRL = range(12)
 INT_RD = 0x80
+
+
+@native("u64(HART, u64, u64)")
+def pair_op(h, first, second):
+    """The op that does both, or 0. The hash is codegen.pairs.slot's."""
+    t = h.decode_tables + PAIRS
+    key = first | (second << 16)
+    i = (first * 31 + second) & (PAIR_SLOTS - 1)
+    while True:
+        entry = ld64(t + i * 8)
+        if entry & 0xFFFF_FFFF == key:
+            return entry >> 32
+        if entry == 0:
+            return 0
+        i = (i + 1) & (PAIR_SLOTS - 1)
+
+
+@native("u64(HART, u64)")
+def single_op(h, op):
+    """The op of a record's own instruction, also if it runs as a pair with the next."""
+    return ld16(h.decode_tables + SINGLE + op * 2)
 
 
 @native("u64(HART, u64, u64)", export=True)

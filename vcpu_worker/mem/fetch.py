@@ -22,6 +22,7 @@ RECORDS = 2048
 PAGE_EPOCH = 16400  # u64, behind 2048 records and the sentinel
 PAGE_HOST = 16408  # u64: host address of the guest page
 PAGE_COPY = 16448  # 4096 bytes
+PAGE_BYTES = 4096
 PAGE_STRIDE = 20544  # bytes of a decoded page in the arena
 
 FETCH_FAULT = 1
@@ -67,7 +68,11 @@ def renew(page):
             st64(rec + 16, 0)
             st64(rec + 24, 0)
             if i != 0:
-                st64(rec - 8, 0)  # a 4-byte instruction may begin in the halfword before
+                # A 4-byte instruction may begin in the halfword before, and a pair that ends with it up to
+                # two halfwords earlier. Those keep their operands: they may be a pair's second themselves.
+                st64(rec - 8, 0)
+                st64(rec - 16, ld64(rec - 16) & ~0xFFFF)
+                st64(rec - 24, ld64(rec - 24) & ~0xFFFF)
         i += 8
     return 0
 
@@ -188,14 +193,46 @@ def decode_at(h, rec, va):
         h.trace_priv = h.priv
         h.trace_code = page + PAGE_COPY + off
         atomic_or32(addr(h.event), EV_TRACE)
+    word = decode_in(h, page, off)
+    st64(rec, word)
+    size = insn_size(page, off)
+    after = off + size
+    if after < PAGE_BYTES:
+        # a pair runs as one op that takes its second operands from the second's record: that must be
+        # there, as "decode me" if nobody has come to it yet
+        other = rec + (size << 2)
+        next_word = ld64(other)
+        if next_word == 0:
+            next_word = decode_in(h, page, after)
+            st64(other, next_word & ~0xFFFF)
+            second = next_word & 0xFFFF
+        elif (next_word & 0xFFFF) == OP_DECODE:
+            second = decode_in(h, page, after) & 0xFFFF
+        else:
+            second = single_op(h, next_word & 0xFFFF)
+        both = pair_op(h, word & 0xFFFF, second)
+        if both != 0:
+            st64(rec, (word & ~0xFFFF) | both)
+    return 0
+
+
+@native("u64(u64, u64)")
+def insn_size(page, off):
+    """2 or 4: bytes of the instruction at `off` in a decoded page's copy."""
+    if (ld16(page + PAGE_COPY + off) & 3) != 3:
+        return 2
+    return 4
+
+
+@native("u64(HART, u64, u64)")
+def decode_in(h, page, off):
+    """The record of the instruction at `off` in a decoded page."""
     low = ld16(page + PAGE_COPY + off)
     if (low & 3) != 3:
-        st64(rec, decode16(h, low, off))
-    elif off == 0xFFE:
-        st64(rec, OP_CROSS)
-    else:
-        st64(rec, decode32(h, low | (ld16(page + PAGE_COPY + off + 2) << 16), off))
-    return 0
+        return decode16(h, low, off)
+    if off == 0xFFE:
+        return OP_CROSS
+    return decode32(h, low | (ld16(page + PAGE_COPY + off + 2) << 16), off)
 
 
 @native("u64(HART)")

@@ -119,6 +119,7 @@ class Ns16550a(Device):
         self._tx.clear()
         self._timeout.cancel()
         self._update_irq()
+        self._room()
 
     # -- registers
 
@@ -138,19 +139,18 @@ class Ns16550a(Device):
             value = self.rbr
             self.lsr &= ~(LSR_DR | LSR_BI)
         self._update_irq()
-        if not self.mcr & MCR_LOOP:
-            self.backend.accept_input()
+        self._room()
         return value
 
     @regs.write(0, "THR", Rung.POSTED)
     def transmit(self, value: int) -> None:
         """A byte to send. Divisor latch: its low half."""
-        if not (self.ier or self.tsr_retry or self.lcr & LCR_DLAB or self.mcr & MCR_LOOP):
+        plain = not (self.ier or self.tsr_retry or self.lcr & LCR_DLAB or self.mcr & MCR_LOOP)
+        if plain and self.backend.write(BYTES[value]):
             # 98 % of the MMIO of a Linux boot: interrupts off, the byte leaves at once, nothing else changes
-            if self.backend.write(BYTES[value]):
-                self.thr = self.tsr = value
-                self.thr_ipending = True
-                return
+            self.thr = self.tsr = value
+            self.thr_ipending = True
+            return
         if self.lcr & LCR_DLAB:
             self.divisor = self.divisor & 0xFF00 | value
             return
@@ -174,7 +174,7 @@ class Ns16550a(Device):
 
     @regs.write(1, "IER")
     def write_ier(self, value: int) -> None:
-        """Enabling THRI with an empty transmitter raises it, also when IIR had cleared it: guests rely on it."""
+        """Enabling THRI with an empty transmitter raises it, though IIR had cleared it: guests rely on it."""
         if self.lcr & LCR_DLAB:
             self.divisor = self.divisor & 0xFF | value << 8
             return
@@ -211,6 +211,7 @@ class Ns16550a(Device):
         self.trigger = TRIGGERS[value & 0xC0]
         self.iir = self.iir | IIR_FE if value & FCR_FE else self.iir & ~IIR_FE
         self._update_irq()
+        self._room()
 
     @regs.read(3, "LCR")
     def read_lcr(self) -> int:
@@ -237,6 +238,7 @@ class Ns16550a(Device):
         """Modem control; bit 4 connects the port to itself."""
         self.mcr = value & 0x1F
         self._update_irq()
+        self._room()
 
     @regs.read(5, "LSR", Rung.SHADOWED)
     def read_lsr(self) -> int:
@@ -316,6 +318,11 @@ class Ns16550a(Device):
 
     # -- inside
 
+    def _room(self) -> None:
+        """After whatever may have made room for input: the backend waits to be told."""
+        if not self.mcr & MCR_LOOP:
+            self.backend.accept_input()
+
     def _put(self, byte: int) -> None:
         if len(self._rx) < FIFO:
             self._rx.append(byte)
@@ -365,9 +372,9 @@ class Ns16550a(Device):
             return IIR_RLSI
         if self.ier & IER_RDI and self.timeout_ipending:
             return IIR_CTI
-        if self.ier & IER_RDI and self.lsr & LSR_DR:
-            if not self.fcr & FCR_FE or len(self._rx) >= self.trigger:
-                return IIR_RDI
+        full = not self.fcr & FCR_FE or len(self._rx) >= self.trigger
+        if self.ier & IER_RDI and self.lsr & LSR_DR and full:
+            return IIR_RDI
         if self.ier & IER_THRI and self.thr_ipending:
             return IIR_THRI
         if self.ier & IER_MSI and self.msr & MSR_DELTAS:

@@ -50,7 +50,7 @@ class VirtioMmio(Device):
         if size != 4:
             self.guest_error(f"virtio-mmio: read of {size} bytes at {off:#x}: bad width")
             return 0
-        return self.regs.load(self, off, size) if off in self.regs.registers else 0
+        return super().read(off, size) if off in self.regs.registers else 0
 
     def write(self, off: int, size: int, value: int) -> None:
         """Nothing is there to take it."""

@@ -4,7 +4,7 @@
  * "overlapped" counts the PTEs on which the writer was at work before and while the walkers came.
  * Phases: a store's walker against the writer; a load's walker against a store's; all three (3 harts).
  *
- * All 512 PTEs of one Sv39 leaf table map one frame. In a turn they are cleared to A = D = 0, then each
+ * PTES pages of one Sv39 leaf table map one frame. In a turn they are cleared to A = D = 0, then each
  * walker touches all pages in order, and the writer stays on a PTE, toggling its software bits by AMO,
  * until the walkers have been there. The writer alone changes these bits: every AMO must return what its
  * last one left. After the turn every PTE has exactly the bits it should have.
@@ -12,7 +12,7 @@
  */
 #include "rt.h"
 
-#define PTES 512
+#define PTES 128 /* few, so that a TLB would still hold them all in the next turn */
 #define PTE_V 1ul
 #define PTE_R 2ul
 #define PTE_W 4ul
@@ -29,7 +29,7 @@
 #define PATIENCE 20000 /* toggles */
 #define SPINS 20000
 
-static volatile u64 root[512], middle[512], leaves[PTES] __attribute__((aligned(4096)));
+static volatile u64 root[512], middle[512], leaves[512] __attribute__((aligned(4096)));
 static volatile u64 frame[512] __attribute__((aligned(4096)));
 static u8 soft[PTES]; /* what the writer left in PTE_SOFT >> 8 */
 static volatile u64 toggles, overlapped;

@@ -1,6 +1,8 @@
 /* Contention on one word by AMOs and LR/SC: totals are exact.
  *
  * params: count = operations of all harts together, for each kind.
+ * "interleaved" counts the additions between which another hart's came: a hart that never met one of the
+ * others proves nothing.
  * Each kind's result is compared with what arithmetic says; a hart also checks what its own operations
  * returned where that is determined.
  */
@@ -12,7 +14,7 @@ static struct {
 } cells[24] __attribute__((aligned(LINE)));
 enum { ADD_W, ADD_D, XOR_D, OR_AND, MAX_D, LRSC_W, LRSC_D, HALVES, LOCK_SWAP, LOCKED, LOCK_LRSC, LOCKED_2, OWN };
 
-static volatile u64 wrong;
+static volatile u64 wrong, interleaved;
 
 static void amoadd_w(volatile u32 *at, u32 value) {
     __asm__ volatile("amoadd.w zero, %1, %0" : "+A"(*at) : "r"(value) : "memory");
@@ -82,8 +84,13 @@ static void work(u64 me, u64 each) {
     for (u64 i = 0; i < each; i++)
         amoadd_w((volatile u32 *)&cells[ADD_W].word, 0x10001);
     barrier(me);
-    for (u64 i = 0; i < each; i++)
-        amoadd(&cells[ADD_D].word, 0x100000001ul);
+    u64 expected = ~0ul, met = 0;
+    for (u64 i = 0; i < each; i++) {
+        u64 old = amoadd(&cells[ADD_D].word, 0x100000001ul);
+        met += old != expected;
+        expected = old + 0x100000001ul;
+    }
+    amoadd(&interleaved, met);
     barrier(me);
     for (u64 i = 0; i < each; i++) { /* my byte of the word is mine alone, so I know what it was */
         u64 old = amoxor_d(&cells[XOR_D].word, (i * 0x9d & 0xff) << (8 * me));
@@ -155,5 +162,6 @@ u64 guest_main(u64 me) {
     total("halves", cells[HALVES].word, each * (n / 2) << 32 | (u32)(each * (n - n / 2)));
     total("amoswap.w lock", cells[LOCKED].word, each / 8 * n);
     total("lr.w/sc.w lock", cells[LOCKED_2].word, each / 8 * n);
+    print("atomics interleaved=%u\n", interleaved);
     return wrong != 0;
 }

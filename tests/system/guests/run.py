@@ -49,7 +49,8 @@ class Verdict:
     def __str__(self) -> str:
         end = "killed at its timeout" if self.status is None else f"exit status {self.status}"
         tail = "\n".join(self.output.splitlines()[-15:])
-        return f"{self.guest} on {self.harts} harts: {end} after {self.seconds:.1f} s\n{tail}\n{self.errors[-2000:]}"
+        head = f"{self.guest} on {self.harts} harts: {end} after {self.seconds:.1f} s"
+        return f"{head}\n{tail}\n{self.errors[-2000:]}"
 
 
 def image(guest: str) -> Path:
@@ -102,18 +103,16 @@ def run(
         line = [*(engine or emulator()), "-M", "virt", "-bios", "none", "-kernel", str(kernel)]
         line += ["-m", RAM, "-smp", str(harts), "-nographic", "-no-reboot", *options]
         start = time.monotonic()
-        with (
-            subprocess.Popen(
-                line,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            ) as process
-        ):
+        with subprocess.Popen(
+            line,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ) as process:
             try:
                 out, err = process.communicate(timeout=timeout)
                 status: int | None = process.returncode
