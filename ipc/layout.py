@@ -309,7 +309,7 @@ HART = Struct("hart", 4096, (
     Field("page_map_len", 8, 1, VCPU, "entries"),
     Field("arena", 8, 1, VCPU, "host address of decoded pages"),
     Field("arena_pages", 8, 1, VCPU, "how many fit"),
-    Field("arena_used", 8, 1, VCPU, "how many are in use"),
+    Field("arena_used", 8, 1, VCPU, "how many were made so far; the oldest gives its place to a new one"),
     Field("code_epoch", 8, 1, VCPU, "bumped by FENCE.I; a page older than this is compared before use"),
     Field("mode_step", 8, 1, VCPU, "1: run stops after one instruction"),
     Field("exact_left", 8, 1, VCPU, "instructions of an exact budget not yet in bud"),

@@ -35,7 +35,7 @@ from ipc.messages import Report
 from ipc.segment import Control, Reached, no_checkpoint
 from vcpu_worker.parts import Engine, Region
 
-ARENA_BYTES = 16 << 20
+ARENA_BYTES = 10 << 20  # a Debian boot is as fast with it as with 16 MiB
 BROKEN_NS = 1_000_000_000
 LOG_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1

@@ -394,6 +394,40 @@ def test_posted_writes_of_all_come_before_a_request(desk: Desk) -> None:
     assert order == [*posted[:RING_SLOTS], ("read", 0), *posted[RING_SLOTS:]]
 
 
+def test_a_write_posted_while_another_hart_is_served_comes_before_the_next_request() -> None:
+    control = Control.create(2)
+    engine = FakeEngine(control, [])
+    vcpus = [Vcpu(i, control, engine) for i in range(2)]
+    bell = Bell()
+    order: list[str] = []
+
+    class Device:
+        def read(self, gpa: int, size: int) -> tuple[bool, int]:
+            order.append(f"read for hart {gpa}")
+            if gpa == 0:  # while main is busy with hart 0, hart 1 posts, and has asked for something since
+                slot = vcpus[1].slot
+                slot.set("ring_size", 1)
+                slot.set("ring_head", 1)
+            return True, 0
+
+        def write(self, gpa: int, size: int, value: int) -> bool:
+            order.append("posted by hart 1")
+            return True
+
+    server = ExitServer(vcpus, Device(), lambda *a: None, bell, lambda name: None, control.header)
+    for v in vcpus:
+        v.slot.set("wanted", Want.RUN)
+        v.slot.set("exit_reason", Exit.MMIO)
+        v.slot.set("exit_gpa", v.index)
+        v.slot.set("mmio_seq", 1)
+    server.serve()
+    assert order == ["read for hart 0", "posted by hart 1", "read for hart 1"]
+    for v in vcpus:
+        v.close()
+    bell.close()
+    control.close()
+
+
 def test_an_sbi_call_goes_round(desk: Desk) -> None:
     got: list[tuple[int, int]] = []
 

@@ -71,6 +71,14 @@ class Emu:
         self.process.stdin.write(data)
         self.process.stdin.flush()
 
+    def let_go(self) -> None:
+        """End its input, and do not read its output any more; standard error is read on."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self._open.pop(self.process.stdout.fileno(), None)
+        self.process.stdout.close()
+
     def _read(self, timeout: float) -> bool:
         """Take what there is, after waiting at most `timeout`. False: both streams are at their end."""
         if not self._open:

@@ -21,6 +21,7 @@ OP_DECODE, OP_ILLEGAL, OP_GOTO, OP_CROSS = 0, 1, 2, 3
 RECORDS = 2048
 PAGE_EPOCH = 16400  # u64, behind 2048 records and the sentinel
 PAGE_HOST = 16408  # u64: host address of the guest page
+PAGE_SLOT = 16416  # u64: address of the page's entry in page_map
 PAGE_COPY = 16448  # 4096 bytes
 PAGE_BYTES = 4096
 PAGE_STRIDE = 20544  # bytes of a decoded page in the arena
@@ -41,15 +42,16 @@ def flush_fetch(h):
     return 0
 
 
-@native("u64(HART)")
-def drop_decoded(h):
-    """Forget every decoded page."""
-    flush_fetch(h)
-    i = 0
-    while i < h.page_map_len:
-        st32(h.page_map + 4 * i, 0)
-        i += 1
-    h.arena_used = 0
+@native("u64(HART, u64)")
+def forget_page(h, page):
+    """Nothing refers to this decoded page any more, so that its place can be used again."""
+    e = addr(h.fetch_tlb[0])
+    end = e + FETCH_ENTRIES * 32
+    while e < end:
+        if ld64(e + 8) == page:
+            st64(e, ~0)
+        e += 32
+    st32(ld64(page + PAGE_SLOT), 0)
     return 0
 
 
@@ -89,13 +91,14 @@ def page_for(h, gpa, host):
                 renew(page)
             st64(page + PAGE_EPOCH, h.code_epoch)
         return page
-    if h.arena_used == h.arena_pages:
-        drop_decoded(h)
-    n = h.arena_used
-    h.arena_used = n + 1
-    st32(slot, n + 1)
-    h.n_pages += 1
+    n = urem(h.arena_used, h.arena_pages)
     page = h.arena + n * PAGE_STRIDE
+    if h.arena_used >= h.arena_pages:
+        forget_page(h, page)  # the oldest: the arena is a ring
+    h.arena_used += 1
+    st32(slot, n + 1)
+    st64(page + PAGE_SLOT, slot)
+    h.n_pages += 1
     page_zero(page)
     page_zero(page + 4096)
     page_zero(page + 8192)
