@@ -258,6 +258,29 @@ def test_a_signal_comes_with_its_sender(loop: MainLoop) -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_going_on_after_any_stop_is_told_in_reverse_order(loop: MainLoop) -> None:
+    told: list[str] = []
+    signals = Signals(lambda caught: None)
+    signals.around_stop(lambda: told.append("hold"), lambda: told.append("let go"))
+    signals.around_stop(lambda: told.append("give back"), lambda: told.append("take"))
+    try:
+        loop.watch(signals, read=signals.read)
+        signal.pthread_kill(threading.get_ident(), signal.SIGCONT)  # whoever stopped us
+        loop.wait()
+        assert told == ["take", "let go"]
+    finally:
+        loop.watch(signals)
+        signals.close()
+
+
+def test_what_is_asked_a_second_time_during_the_end_is_forgotten() -> None:
+    signals = Signals(lambda caught: None)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.pthread_kill(threading.get_ident(), number)
+    signals.close()
+    assert not signal.sigpending(), "and we live"
+
+
 def test_the_command_of_a_process_is_its_first_word() -> None:
     assert "python" in (command_of(os.getpid()) or "")
     assert command_of(2**22 + 1) is None

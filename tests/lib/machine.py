@@ -175,8 +175,9 @@ class TestMachine:
 
     def read(self) -> None:
         data = os.read(0, 4096)
-        if not data:
+        if not data:  # whoever started us is gone
             self.loop.watch(0)
+            self.control.requests.shutdown_request(Cause.HOST_QMP_QUIT)
         self.words += data
         *lines, self.words = self.words.split(b"\n")
         for line in lines:

@@ -137,7 +137,7 @@ def body(
     ):  # fmt: skip
         kinds += [kind] * weight
     traps_wfi = target == Priv.U or (target == Priv.S and values["mstatus"] & MSTATUS_TW)
-    length = rng.randrange(4, 24)
+    length = rng.randrange(4, 32)
     ret_at = rng.randrange(length) if chance(rng, 60) else -1
     words: list[int] = []
     x[14] = x[15]

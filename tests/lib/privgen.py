@@ -19,7 +19,6 @@ from tests.lib.hart import RAM_BASE
 from tests.lib.pmp import random_address
 from vcpu_worker.csr.bits import PMP_ADDR_BITS, Priv
 from vcpu_worker.csr.reg import NUMBERS
-from vcpu_worker.isa.insn import encode
 
 V, R, W, X, U, G, A, D = (1 << i for i in range(8))
 N, PBMT_SHIFT = 1 << 63, 61
@@ -29,6 +28,9 @@ TEST = 0x1_0000_0000  # pages of all kinds; nothing is there physically
 NOWHERE = 0x10_0000_0000  # 64 GiB: no memory, and no window of QEMU's PCI
 ROOTS = {8: 0x2000, 9: 0x1000, 10: 0}  # satp mode -> offset of its root in the program's tables
 L1, L0 = 0x3000, 0x4000
+# Pages of TEST below this are memory if they are anything: where an access crosses from a page that is not,
+# QEMU marks the other page all the same, D too
+CROSSABLE = 8
 UXL_SXL = 0xA_0000_0000
 STCE = 1 << 63
 
@@ -131,7 +133,7 @@ def tables(rng: random.Random, p: Program) -> None:
         p.put(at.TABLES + L1 + 8 * i, pte)
     for i in range(16):
         frame = p.base + at.DATA + 0x1000 * rng.randrange(2)
-        p.put(at.TABLES + L0 + 8 * i, leaf(rng, NOWHERE if chance(rng, 5) else frame))
+        p.put(at.TABLES + L0 + 8 * i, leaf(rng, NOWHERE if i >= CROSSABLE and chance(rng, 10) else frame))
     # always well-formed: QEMU 10 marks A and D of others, and faults then
     napot = leaf(rng, p.base) | 8 << 10 | N
     for i in range(16, 32):
@@ -140,9 +142,11 @@ def tables(rng: random.Random, p: Program) -> None:
 
 def address(rng: random.Random, p: Program) -> int:
     """A data address: mostly in TEST, sometimes where RAM is, sometimes impossible."""
-    off = rng.choice((0, 8, 64, 0x800, rng.randrange(4096) & ~7, rng.randrange(4096), 0xFFC, 0xFFD))
+    off = rng.choice((0, 8, 64, 0x800, rng.randrange(4096) & ~7, rng.randrange(4092)))
     data = p.base + at.DATA
     kind = rng.randrange(20)
+    if kind < 3:
+        return TEST + 0x1000 * rng.randrange(CROSSABLE) + rng.choice((0xFFC, 0xFFD))
     if kind < 9:
         return TEST + 0x1000 * rng.randrange(16) + off
     if kind < 11:
@@ -280,8 +284,7 @@ def make(seed: str, index: int) -> Program:
         p.put(at.REGS + 8 * i, value)
     p.put(at.MTIMECMP, 0 if chance(rng, 15) else ONES)
     p.put(at.MSIP, int(chance(rng, 15)))
-    ecall = encode("ecall")
-    words = p.body + [ecall] * (at.BODY_WORDS - len(p.body))
+    words = p.body + [at.END_WORD] * (at.BODY_WORDS - len(p.body))
     struct.pack_into(f"<{at.BODY_WORDS}I", p.image, at.BODY, *words)
     p.note = f"seed {seed}: {target.name}-mode, satp {values['satp']:#x}"
     return p

@@ -43,6 +43,7 @@ CLINT_MSIP, CLINT_MTIMECMP = 0x200_0000, 0x200_4000
 TEST_DEVICE, PASS = 0x10_0000, 0x5555
 SAFE_STATUS = 3 << 13  # MPRV, MIE off, FS on: what the M handler runs under
 FETCH_FAULTS = (0, 1, 12)
+END_WORD = 0xA5A5_A05B  # custom-2: illegal; the last instruction of a body
 ECALL_S = 9
 BODY_X = range(1, 24)
 
@@ -119,6 +120,9 @@ def _m_handler() -> bytes:
     for cause in FETCH_FAULTS:
         a.li(26, cause)
         a.branch("beq", 28, 26, "end")
+    _csrr(a, 27, "mtval")
+    a.li(26, END_WORD)
+    a.branch("beq", 27, 26, "end")
     a.li(26, ECALL_S)
     a.branch("bne", 28, 26, "continue")
     _csrr(a, 27, "mepc")
@@ -178,8 +182,13 @@ def _s_handler() -> bytes:
     for _ in range(11):
         a.jump("handler")
     a.label("handler")
-    for rd, csr in ((24, "scause"), (25, "sepc"), (26, "stval"), (27, "sstatus")):
+    for rd, csr in ((24, "scause"), (25, "sepc"), (26, "stval")):
         _csrr(a, rd, csr)
+    a.li(27, END_WORD)
+    a.branch("bne", 26, 27, "tell")
+    a("addi", rd=24, rs1=ZERO, imm=1)
+    a.label("tell")
+    _csrr(a, 27, "sstatus")
     a("ecall")
     a.branch("blt", 24, ZERO, "interrupt")
     a("addi", rd=25, rs1=25, imm=4)

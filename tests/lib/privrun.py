@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import tempfile
 import threading
@@ -67,7 +68,8 @@ def run_ours(image: bytes, timeout: float) -> bytes:
         while True:
             reason = h.call("run")
             if reason != Exit.MMIO:
-                raise Hang(f"our hart ({Exit(reason).name} at {h.pc:#x})", _program_at(bytes(b.ram[:0x1_0000])))
+                who = f"our hart ({Exit(reason).name} at {h.pc:#x})"
+                raise Hang(who, _program_at(bytes(b.ram[:0x1_0000])))
             if h.exit_gpa == at.TEST_DEVICE:
                 return bytes(b.ram)
             h.mmio_error, h.mmio_ready = 1, 1
@@ -116,11 +118,18 @@ def explain(p: Program, found: list[str], ours: bytes) -> str:
     for i, word in enumerate(p.body):
         at_ = p.base + at.BODY + 4 * i
         lines.append(f"  {at_:#x} {word:08x} {disassemble(word, at_)}")
-    record = p.base - RAM_BASE + at.RESULT
+    for i, record in enumerate(records(p, ours)):
+        words = (f"{n}={w:#x}" for n, w in zip(at.RECORD_FIELDS, record, strict=True))
+        lines.append(f"  ours, trap {i}: {' '.join(words)}")
+    return "\n".join(lines)
+
+
+def records(p: Program, ram: bytes) -> list[tuple[int, ...]]:
+    """The traps of a program, each as the values of RECORD_FIELDS."""
+    out = []
     for i in range(at.RECORDS):
-        words = [int.from_bytes(ours[record + 64 * i + 8 * k :][:8], "little") for k in range(8)]
+        words = struct.unpack_from("<8Q", ram, p.base - RAM_BASE + at.RESULT + at.RECORD * i)
         if not any(words):
             break
-        lines.append(f"  ours, trap {i}: " + " ".join(
-            f"{n}={w:#x}" for n, w in zip(at.RECORD_FIELDS, words, strict=True)))  # fmt: skip
-    return "\n".join(lines)
+        out.append(words)
+    return out

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import hashlib
 import importlib
 import os
 import pkgutil
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from pathlib import Path
 from ipc.engine import PARTS, Blob, blob_path, cache_dir, digest, host_features
 from vcpu_worker.native import NATIVES, Native, Rewritten
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
 Progress = Callable[[int, int, str], None]
 
 
@@ -56,6 +59,7 @@ def _salt() -> bytes:
 def _compile_missing(todo: list[tuple[str, Rewritten, Path]], progress: Progress, total: int) -> None:
     """Compile natives into their files, in as many processes as there are processors."""
     workers = min(len(os.sched_getaffinity(0)), len(todo), 8)
+    parent = os.getpid()
     done = total - len(todo)
     read_fd, write_fd = os.pipe()
     pids = []
@@ -66,6 +70,9 @@ def _compile_missing(todo: list[tuple[str, Rewritten, Path]], progress: Progress
             status = 1
             try:
                 os.close(read_fd)
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                if os.getppid() != parent:
+                    os._exit(status)
                 for name, r, path in todo[k::workers]:
                     from vcpu_worker.codegen.natives import compile_native
 
@@ -155,7 +162,7 @@ def symbol_map(symbols: dict[str, int], size: int) -> bytes:
 
 def _check_callees(declared: dict[str, tuple[Native, Rewritten]]) -> None:
     """Every native an instruction calls exists. Errors: NativeError."""
-    from vcpu_worker.codegen.handlers import traced
+    from vcpu_worker.codegen.pairs import traced
     from vcpu_worker.isa.insn import INSNS
     from vcpu_worker.native import NativeError
 

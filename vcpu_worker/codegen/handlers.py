@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from ipc.layout import HART, Fault
 from vcpu_worker.codegen.lower import ARGS, CC, Lines, Lowering, Target
-from vcpu_worker.codegen.pairs import pairs
-from vcpu_worker.isa.insn import INSNS
-from vcpu_worker.isa.vocab import Trace, trace
+from vcpu_worker.codegen.pairs import pairs, traced
+from vcpu_worker.isa.vocab import Trace
 
 MEMORY = ("load", "store", "amo")
 
@@ -195,13 +194,6 @@ done:
 }
 """
 
-def traced(name: str) -> Trace:
-    """The trace of an instruction's body (of its base, for a compressed one)."""
-    insn = INSNS[name].body
-    assert insn.func is not None
-    return trace(insn.func, list(insn.operands))
-
-
 def module(
     ops: list[tuple[str, int, bool] | None], target: Target
 ) -> tuple[str, list[str], list[str]]:
@@ -243,15 +235,15 @@ def module(
             slow = Lowering(target, t, length, near, None)
             add(slow.run(twin), slow.w)
     for pair in pairs():
-        (a, b) = (pair.first, pair.second)
+        a, b = pair.first, pair.second
         firsts.append(f"i.{a.name}.{a.length}")
         name = f"p.{a.name}.{a.length}.{b.name}.{b.length}{'n' if b.near else ''}"
         names.append(name)
         halves = []
-        for op in (a, b):
-            t = traces.setdefault(op.name, traced(op.name))
-            twin = f"i.{op.name}.{op.length}.slow" if t.has(*MEMORY) else None
-            halves.append(Lowering(target, t, op.length, op.near, twin))
+        for half in (a, b):
+            t = traces.setdefault(half.name, traced(half.name))
+            twin = f"i.{half.name}.{half.length}.slow" if t.has(*MEMORY) else None
+            halves.append(Lowering(target, t, half.length, half.near, twin))
         add(halves[0].run_pair(name, halves[1]), halves[0].w)
     parts += [_enter_code(), _step1(), _PAGES]
     head = [*externs.values()]

@@ -38,7 +38,8 @@ def slot(first: int, second: int) -> int:
     return (first * 31 + second) % PAIR_SLOTS
 
 
-def _trace(name: str) -> Trace:
+def traced(name: str) -> Trace:
+    """The trace of an instruction's body (of its base, for a compressed one)."""
     body = INSNS[name].body
     assert body.func is not None
     return trace(body.func, list(body.operands))
@@ -55,7 +56,7 @@ def pairs() -> tuple[Pair, ...]:
             second = Op(row["second"], int(row["second_length"]), row["near"] == "near")
             if first not in known or second not in known:
                 raise ValueError(f"{FILE.name}: {row} names an op that is not")
-            if _trace(first.name).has(*LEAVES, *JUMPS) or _trace(second.name).has(*LEAVES):
+            if traced(first.name).has(*LEAVES, *JUMPS) or traced(second.name).has(*LEAVES):
                 continue
             out.append(Pair(first, second))
     return tuple(out)
