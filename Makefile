@@ -21,7 +21,7 @@ test: $(TEST)
 	$(PYTEST) -m 'not soak' tests
 
 soak: $(TEST)
-	$(PYTEST) -m soak --timeout 7200 tests
+	$(BIN)/python -m tests.soak.run $(SOAK)
 
 linux: $(RUN)
 	$(BIN)/emu fetch

@@ -46,19 +46,19 @@ def words_of(path: str, count: int) -> list[int]:
     return list(struct.unpack(f"<{count}I", Path(path).read_bytes()[: 4 * count]))
 
 
-def smode(firmware: str, *more: str) -> Emu:
+def smode(firmware: str, harts: int = 1) -> Emu:
     """The S-mode build, with Debian's kernel and initramfs in memory."""
     bios = need("opensbi") if firmware == "opensbi" else "default"
     return Emu(
-        "-M", "virt", "-smp", "2", "-m", "512M", "-nographic", "-bios", bios, "-kernel", need("u-boot-smode"),
-        "-device", f"loader,file={need('linux')},addr={KERNEL:#x}",
-        "-device", f"loader,file={need('initrd')},addr={INITRD:#x}", *more,
+        "-M", "virt", "-smp", str(harts), "-m", "512M", "-nographic", "-bios", bios,
+        "-kernel", need("u-boot-smode"), "-device", f"loader,file={need('linux')},addr={KERNEL:#x}",
+        "-device", f"loader,file={need('initrd')},addr={INITRD:#x}",
     )  # fmt: skip
 
 
 def booti(vm: Emu, test: str) -> None:
     """Start Debian. The initramfs is named with its size, in hexadecimal; the tree is U-Boot's own."""
-    command(vm, f"setenv bootargs console=ttyS0 earlycon=sbi test={test}")
+    command(vm, f"setenv bootargs console=ttyS0 earlycon=sbi quiet test={test}")
     size = os.stat(need("initrd")).st_size
     vm.send(f"booti {KERNEL:#x} {INITRD:#x}:{size:x} ${{fdtcontroladdr}}\n".encode())
     vm.expect(rb"Starting kernel", BOOT_S)
@@ -85,7 +85,7 @@ def test_the_m_mode_build_answers_at_its_prompt() -> None:
 
 @pytest.mark.parametrize("firmware", ["builtin", "opensbi"])
 def test_the_s_mode_build_boots_debian(firmware: str) -> None:
-    with smode(firmware) as vm:
+    with smode(firmware, harts=2) as vm:
         vm.expect(BANNER, BOOT_S)
         prompt(vm)
         booti(vm, "poweroff")

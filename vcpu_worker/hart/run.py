@@ -113,6 +113,7 @@ def leave(h):
         if h.trap_cause == CAUSE_ILLEGAL and h.trap_tval == 0:
             h.trap_tval = insn_bits(h)
         epc = h.pc
+        h.mmio_ready = 0  # a reply is for the instruction at pc, which has ended otherwise
         trap_enter(h)
         if h.exact_left == 0:
             # a guest that traps for ever still comes to its polls

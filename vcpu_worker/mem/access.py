@@ -3,8 +3,9 @@
 Rules
 - a TLB entry is made only for a page of memory that the present mode may access as a whole (PMP), and
   a store entry only when the PTE's D bit is set;
-- an access that is not to memory ends in Fault.EXIT with the exit record filled; main's reply makes
-  h.mmio_ready 1, the instruction runs again and takes the reply. One instruction makes at most one such
+- an access that is not to memory fills the exit record and asks main from here (hart.roundtrip); where
+  that does not do, it ends in Fault.EXIT, main's reply makes h.mmio_ready 1, the instruction runs again
+  and takes the reply. One instruction makes at most one such
   access: misaligned ones to anything but memory are access faults.
 Source: Privileged 1.13, 3.6.3 (misaligned), 4.3; causes 4..7.
 """
@@ -12,6 +13,7 @@ Source: Privileged 1.13, 3.6.3 (misaligned), 4.3; causes 4..7.
 from __future__ import annotations
 
 from ipc.layout import TLB_ENTRIES, Exit, Fault
+from vcpu_worker.hart.roundtrip import AGAIN, DONE
 from vcpu_worker.native import native
 
 LOAD, STORE = 1, 2
@@ -53,7 +55,16 @@ def mmio(h, gpa, size, write, value):
     h.exit_size = size
     h.exit_write = write
     h.exit_value = value
+    how = round_trip(h)
+    if how == DONE:
+        if h.mmio_error != 0:
+            h.fault = Fault.TRAP
+            return 0
+        return h.mmio_reply
     h.exit_reason = Exit.MMIO
+    if how == AGAIN:  # a remote fence came meanwhile: serve it, then take the reply
+        h.mmio_ready = 1
+        h.exit_reason = Exit.NONE
     h.fault = Fault.EXIT
     return 0
 
