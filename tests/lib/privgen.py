@@ -65,10 +65,15 @@ ILLEGAL = (0x0000_0000, 0xFFFF_FFFF, 0x0000_707F, 0x0200_000B, 0x8000_8000, 0x10
 
 @dataclass
 class Program:
-    """One program: `image` is its STRIDE bytes, `body` its words, `note` what it is about."""
+    """One program: `image` is its STRIDE bytes, `body` its words, `note` what it is about.
+
+    cut: PMP entries may have edges inside data and tables. An access may then not be made of several,
+    misaligned ones and cache blocks: whether PMP sees their parts or the whole is open (3.7.1).
+    """
 
     index: int
     image: bytearray
+    cut: bool
     body: list[int] = field(default_factory=list)
     note: str = ""
 
@@ -143,9 +148,11 @@ def tables(rng: random.Random, p: Program) -> None:
 def address(rng: random.Random, p: Program) -> int:
     """A data address: mostly in TEST, sometimes where RAM is, sometimes impossible."""
     off = rng.choice((0, 8, 64, 0x800, rng.randrange(4096) & ~7, rng.randrange(4092)))
+    if p.cut:
+        off &= ~7
     data = p.base + at.DATA
     kind = rng.randrange(20)
-    if kind < 3:
+    if kind < 3 and not p.cut:
         return TEST + 0x1000 * rng.randrange(CROSSABLE) + rng.choice((0xFFC, 0xFFD))
     if kind < 9:
         return TEST + 0x1000 * rng.randrange(16) + off
@@ -180,7 +187,7 @@ def pmp(rng: random.Random, p: Program, values: dict[str, int]) -> None:
         values[f"pmpaddr{i}"] = random_address(rng, p.base + at.DATA, 0x7000)
     values["pmpaddr0"] = RAM_BASE >> 2 | (at.HARNESS_BYTES >> 3) - 1
     cfg[0] = 0x18 | R >> 1 | 4
-    for i in rng.sample(range(1, 15), rng.choice((0, 0, 0, 1, 2, 4))):
+    for i in rng.sample(range(1, 15), rng.choice((0, 1, 1, 2, 4)) if p.cut else 0):
         cfg[i] = rng.choice((0, 1, 3, 4, 5, 7)) | rng.randrange(4) << 3
         if chance(rng, 60):  # around the data pages
             values[f"pmpaddr{i}"] = p.base + at.DATA >> 2 | rng.choice((0x1FF, 0xFF, 0x3FF, 1, 0))
@@ -254,9 +261,9 @@ def registers(rng: random.Random, p: Program, values: dict[str, int]) -> dict[in
     x[12] = envcfg_bits(rng, machine=True) & ~STCE | values["menvcfg"] & STCE
     x[15] = bad_target(rng)
     x[16] = random_address(rng, p.base + at.DATA, 0x2000)
-    x[17] = rng.choice((0x1F, 0x18, 0)) << 56 | some_bits(rng, 0x1B << 48)
-    if x[17] >> 48 & 3 == 2:
-        x[17] ^= 2 << 48
+    x[17] = rng.choice((0x1F, 0x18, 0)) << 56
+    if p.cut:
+        x[17] |= rng.choice((0x18, 0x19, 0x1B, 0x10, 0x13, 0x09, 0x0B, 0)) << 48
     for i in range(18, 22):
         x[i] = address(rng, p)
     x[21] &= ~63
@@ -269,7 +276,7 @@ def make(seed: str, index: int) -> Program:
     from tests.lib.privbody import body
 
     rng = random.Random(seed)
-    p = Program(index, bytearray(at.STRIDE))
+    p = Program(index, bytearray(at.STRIDE), cut=chance(rng, 50))
     target = rng.choice((Priv.M, Priv.S, Priv.S, Priv.U, Priv.U))
     tables(rng, p)
     for off in range(at.DATA, at.DATA + 0x2000, 2):

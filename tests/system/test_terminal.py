@@ -109,11 +109,12 @@ def test_ctrl_a_x_works_in_a_guest_that_takes_no_input() -> None:
 def test_keys_that_the_terminal_makes_signals_of_go_to_the_guest() -> None:
     with linux("-nographic") as tty:
         tty.expect(SHELL, BOOT_S)
-        tty.send(b'echo be""gun; sleep 1000\n')
+        # the job says so itself: only then is it what the keys are for
+        tty.send(b"""sh -c 'echo be""gun; exec sleep 1000'\n""")
         tty.expect(rb"begun\r", SOON_S)
         tty.send(b"\x03")  # the guest's sleep dies of it
         tty.expect(SHELL, SOON_S)
-        tty.send(b'echo status $?; echo be""gun; sleep 1001\n')
+        tty.send(b"""echo status $?; sh -c 'echo be""gun; exec sleep 1001'\n""")
         tty.expect(rb"status 130\r", SOON_S)
         tty.expect(rb"begun\r", SOON_S)
         tty.send(b"\x1a")  # and stops

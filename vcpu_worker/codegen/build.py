@@ -56,11 +56,13 @@ def _salt() -> bytes:
     return h.digest()
 
 
-def _compile_missing(todo: list[tuple[str, Rewritten, Path]], progress: Progress, total: int) -> None:
+def _compile_missing(
+    todo: list[tuple[str, Rewritten, Path]], progress: Progress, natives: int, total: int
+) -> None:
     """Compile natives into their files, in as many processes as there are processors."""
     workers = min(len(os.sched_getaffinity(0)), len(todo), 8)
     parent = os.getpid()
-    done = total - len(todo)
+    done = natives - len(todo)
     read_fd, write_fd = os.pipe()
     pids = []
     sys.stdout.flush()
@@ -128,7 +130,7 @@ def build(progress: Progress) -> tuple[Blob, dict[str, int]]:
     total = len(declared) + 3
     progress(len(declared) - len(todo), total, "natives")
     if todo:
-        _compile_missing(todo, progress, len(declared))
+        _compile_missing(todo, progress, len(declared), total)
     from vcpu_worker.codegen import link
 
     link.setup()

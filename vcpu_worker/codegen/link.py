@@ -50,9 +50,12 @@ def target_machine() -> Any:
     )  # fmt: skip
 
 
-def optimise(modules: list[str], keep: set[str]) -> Any:
-    """One optimised module; functions outside `keep` become internal."""
-    tm = target_machine()
+def optimise(modules: list[str], keep: set[str], tm: Any = None) -> tuple[Any, Any]:
+    """One optimised module and its target machine (this host's without one).
+
+    Functions outside `keep` become internal.
+    """
+    tm = tm or target_machine()
     whole = llvm.parse_assembly(_headed(modules[0], tm))
     for text in modules[1:]:
         whole.link_in(llvm.parse_assembly(_headed(text, tm)))
