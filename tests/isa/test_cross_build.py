@@ -17,6 +17,7 @@ from vcpu_worker.mem.decode import FIRST_OP
 
 TRIPLE = "aarch64-unknown-linux-gnu"
 # R_AARCH64_ADR_PREL_PG_HI21, ADD_ABS_LO12_NC, LDST*_ABS_LO12_NC, JUMP26, CALL26 (AArch64 ELF ABI)
+HOST_ONLY = re.compile(r"(?m)^(target (datalayout|triple).*|.*llvm\.x86\.sse2\.pause.*)$")
 WITHIN_CODE = {275, 277, 278, 282, 283, 284, 285, 286, 299}
 
 
@@ -37,7 +38,7 @@ def test_the_engine_for_aarch64_has_no_undefined_symbol() -> None:
     for _, rewritten in declared.values():
         text = (build.cache_dir() / "ir" / f"{build._key(rewritten, salt)}.ll").read_text()
         # Numba has written them for this host; what names it is its layout and the pause hint
-        texts.append(head + re.sub(r"(?m)^(target (datalayout|triple).*|.*llvm\.x86\.sse2\.pause.*)$", "", text))
+        texts.append(head + HOST_ONLY.sub("", text))
     ops: list[tuple[str, int, bool] | None] = [None] * FIRST_OP
     ops += [(op.name, op.length, op.near) for op in decode.ops()]
     module, names, _ = handlers.module(ops, Target(strong_order=False))
