@@ -52,7 +52,7 @@ REASON, SIZE, WRITE = (_at(f"exit_{n}", 4) for n in ("reason", "size", "write"))
 HEAD, TAIL, RING_SIZE = (_at(f"ring_{n}", 4) for n in ("head", "tail", "size"))
 GPA, VALUE, ARG = (_at(f"exit_{n}", 8) for n in ("gpa", "value", "arg"))
 REPLY = _at("mmio_reply", 8)
-RING_GPA, RING_VALUE = _at("ring_gpa", 8), _at("ring_value", 8)
+RING_TICKET, RING_GPA, RING_VALUE = (_at(f"ring_{n}", 8) for n in ("ticket", "gpa", "value"))
 
 
 class _Port:
@@ -116,21 +116,34 @@ class ExitServer:
                 self._begin(port, w4[SEQ])
 
     def drain_rings(self) -> None:
-        """Do all posted writes of all harts, each hart's in order."""
-        for port in self._ports:
-            w4 = port.w4
-            if w4[HEAD] != w4[TAIL]:
-                self._drain(port)
+        """Do the posted writes of all harts in the order of their tickets.
 
-    def _drain(self, port: _Port) -> None:
+        The counter is read before the heads: whatever a write with an older ticket follows has been
+        published by then, so the smallest ticket in sight is the next write. Newer ones wait for the next
+        look, which main takes before it sleeps.
+        """
+        if all(port.w4[HEAD] == port.w4[TAIL] for port in self._ports):
+            return
+        before = self._header.get("posted_tickets")
+        while True:
+            first, least = None, before
+            for port in self._ports:
+                tail = port.w4[TAIL]
+                if port.w4[HEAD] != tail:
+                    ticket = port.w8[RING_TICKET + tail % RING_SLOTS]
+                    if ticket < least:
+                        first, least = port, ticket
+            if first is None:
+                return
+            self._take(first)
+
+    def _take(self, port: _Port) -> None:
         w4, w8 = port.w4, port.w8
         tail = w4[TAIL]
-        while tail != w4[HEAD]:
-            at = tail % RING_SLOTS
-            gpa, value, size = w8[RING_GPA + at], w8[RING_VALUE + at], w4[RING_SIZE + at]
-            tail = (tail + 1) & MASK32
-            w4[TAIL] = tail  # before the device, which may do anything: an entry is taken once
-            self._bus.write(gpa, size, value)
+        at = tail % RING_SLOTS
+        gpa, value, size = w8[RING_GPA + at], w8[RING_VALUE + at], w4[RING_SIZE + at]
+        w4[TAIL] = (tail + 1) & MASK32  # before the device, which may do anything: an entry is taken once
+        self._bus.write(gpa, size, value)
 
     def _begin(self, port: _Port, seq: int) -> None:
         w4, w8 = port.w4, port.w8

@@ -378,6 +378,9 @@ def test_posted_writes_of_all_come_before_a_request(desk: Desk) -> None:
                 slot.set("ring_gpa", 0x1000_0000, at)
                 slot.set("ring_value", head & 0xFF, at)
                 slot.set("ring_size", 1, at)
+                ticket = desk.control.header.get("posted_tickets")
+                slot.set("ring_ticket", ticket, at)
+                desk.control.header.set("posted_tickets", ticket + 1)
                 slot.set("ring_head", (head + 1) & 0xFFFF_FFFF)
             return Exit.NONE
 
@@ -394,6 +397,44 @@ def test_posted_writes_of_all_come_before_a_request(desk: Desk) -> None:
     assert order == [*posted[:RING_SLOTS], ("read", 0), *posted[RING_SLOTS:]]
 
 
+def test_posted_writes_of_several_harts_keep_their_order() -> None:
+    """Rings of three harts filled in a random order, drained at random moments: the order of the tickets."""
+    control = Control.create(3)
+    vcpus = [Vcpu(i, control, FakeEngine(control, [])) for i in range(3)]
+    bell = Bell()
+    done: list[int] = []
+
+    class Device:
+        def read(self, gpa: int, size: int) -> tuple[bool, int]:
+            return True, 0
+
+        def write(self, gpa: int, size: int, value: int) -> bool:
+            done.append(value)
+            return True
+
+    server = ExitServer(vcpus, Device(), lambda *a: None, bell, lambda name: None, control.header)
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    try:
+        for n in range(2000):
+            slot = rng.choice(vcpus).slot
+            head = slot.get("ring_head")
+            if head - slot.get("ring_tail") == RING_SLOTS or rng.random() < 0.02:
+                server.drain_rings()
+            slot.set("ring_ticket", n, head % RING_SLOTS)
+            slot.set("ring_value", n, head % RING_SLOTS)
+            control.header.set("posted_tickets", n + 1)
+            slot.set("ring_head", head + 1)
+        server.drain_rings()
+        assert done == list(range(2000))
+    finally:
+        for v in vcpus:
+            v.close()
+        bell.close()
+        control.close()
+
+
 def test_a_write_posted_while_another_hart_is_served_comes_before_the_next_request() -> None:
     control = Control.create(2)
     engine = FakeEngine(control, [])
@@ -407,6 +448,7 @@ def test_a_write_posted_while_another_hart_is_served_comes_before_the_next_reque
             if gpa == 0:  # while main is busy with hart 0, hart 1 posts, and has asked for something since
                 slot = vcpus[1].slot
                 slot.set("ring_size", 1)
+                control.header.set("posted_tickets", 1)
                 slot.set("ring_head", 1)
             return True, 0
 

@@ -14,7 +14,7 @@ from tests.system.test_litmus import not_performed
 
 # on a loaded host two harts that work for some milliseconds each may never run at the same time
 COUNTS = (400_000, 1_600_000, 6_400_000)
-ENOUGH = 100  # meetings; harts that run one after the other show a few
+ENOUGH = 1000  # operations for each meeting, at most; harts that take turns on a processor meet more rarely
 KINDS = 10
 
 
@@ -31,5 +31,5 @@ def run(count: int, seed: int, harts: int) -> int:
 
 @pytest.mark.parametrize("harts", [2, 4])
 def test_totals_of_contended_atomics_are_exact(harts: int) -> None:
-    if not any(run(count, 1, harts) >= ENOUGH for count in COUNTS):
+    if not any(run(count, 1, harts) >= count // ENOUGH for count in COUNTS):
         not_performed("the harts hardly met on the words: no real overlap on this host")

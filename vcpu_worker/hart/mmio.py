@@ -42,12 +42,18 @@ def shadow_read(h, gpa, size):
 
 @native("u64(HART, u64, u64, u64)")
 def ring_put(h, gpa, size, value):
-    """Post a write: 1, or 0 if this hart's ring is full."""
+    """Post a write: 1, or 0 if this hart's ring is full.
+
+    The ticket keeps the order between harts: a write that another hart's write has been seen to follow
+    has the smaller one.
+    """
+    g = HEADER(h.header)
     head = h.ring_head
     if zext32(head - h.ring_tail) >= RING_SLOTS:
         return 0
     fence_acquire()  # the slot was read before ring_tail passed it
     at = head & (RING_SLOTS - 1)
+    h.ring_ticket[at] = atomic_add64(addr(g.posted_tickets), 1)
     h.ring_gpa[at] = gpa
     h.ring_value[at] = value
     h.ring_size[at] = size

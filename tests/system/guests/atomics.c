@@ -12,7 +12,9 @@ static struct {
     volatile u64 word;
     u64 pad[LINE / 8 - 1];
 } cells[24] __attribute__((aligned(LINE)));
-enum { ADD_W, ADD_D, XOR_D, OR_AND, MAX_D, LRSC_W, LRSC_D, HALVES, LOCK_SWAP, LOCKED, LOCK_LRSC, LOCKED_2, OWN };
+enum { ADD_W, ADD_D, XOR_D, OR_AND, MAX_D, LRSC_W, LRSC_D, HALVES, LOCK_SWAP, LOCK_LRSC, KINDS, LOCKED = KINDS, LOCKED_2, OWN };
+#define SLICE 32768  /* operations between two barriers: harts run at once just behind one */
+#define LOCK_EVERY 8 /* taking a lock costs that many operations; divides SLICE */
 
 static volatile u64 wrong, interleaved;
 
@@ -77,65 +79,75 @@ static void complain(const char *what, u64 hart, u64 seen, u64 expected) {
     amoadd(&wrong, 1);
 }
 
-static void work(u64 me, u64 each) {
-    volatile u64 *own = &cells[OWN + me].word;
-    u64 bit = 1ul << me, mask = bit, best = 0;
-    barrier(me);
-    for (u64 i = 0; i < each; i++)
-        amoadd_w((volatile u32 *)&cells[ADD_W].word, 0x10001);
-    barrier(me);
-    u64 expected = ~0ul, met = 0;
-    for (u64 i = 0; i < each; i++) {
-        u64 old = amoadd(&cells[ADD_D].word, 0x100000001ul);
-        met += old != expected;
-        expected = old + 0x100000001ul;
-    }
-    amoadd(&interleaved, met);
-    barrier(me);
-    for (u64 i = 0; i < each; i++) { /* my byte of the word is mine alone, so I know what it was */
-        u64 old = amoxor_d(&cells[XOR_D].word, (i * 0x9d & 0xff) << (8 * me));
-        u64 mine = old >> (8 * me) & 0xff;
-        if (mine != *own)
-            complain("amoxor.d", me, mine, *own);
-        *own ^= i * 0x9d & 0xff;
-    }
-    barrier(me);
-    for (u64 i = 0; i < each; i++) {
-        u64 old = i & 1 ? amoand_d(&cells[OR_AND].word, ~mask) : amoor_d(&cells[OR_AND].word, mask);
-        if (((old & mask) != 0) != (i & 1))
-            complain("amoor.d/amoand.d", me, old & mask, (i & 1) * mask);
-    }
-    barrier(me);
-    for (u64 i = 0; i < each; i++) { /* what is there never gets smaller */
-        u64 old = amomaxu_d(&cells[MAX_D].word, i * MAX_HARTS + me);
-        if (old < best)
-            complain("amomaxu.d", me, old, best);
-        best = i * MAX_HARTS + me;
-    }
-    barrier(me);
-    for (u64 i = 0; i < each; i++)
-        lrsc_w((volatile u32 *)&cells[LRSC_W].word, 3);
-    barrier(me);
-    for (u64 i = 0; i < each; i++)
-        lrsc_d(&cells[LRSC_D].word, 0x300000003ul);
-    barrier(me);
-    for (u64 i = 0; i < each; i++) /* neighbours in one doubleword */
-        lrsc_w((volatile u32 *)&cells[HALVES].word + (me & 1), 1);
-    barrier(me);
-    for (u64 i = 0; i < each / 8; i++) {
-        while (amoswap_acquire((volatile u32 *)&cells[LOCK_SWAP].word, 1)) {
+/* Operations from .. to - 1 of a kind, by hart `me`. */
+static void work(u64 kind, u64 me, u64 from, u64 to) {
+    volatile u64 *own = &cells[OWN + me].word, *word = &cells[kind].word;
+    u64 bit = 1ul << me, expected = ~0ul, met = 0;
+    switch (kind) {
+    case ADD_W:
+        for (u64 i = from; i < to; i++)
+            amoadd_w((volatile u32 *)word, 0x10001);
+        break;
+    case ADD_D:
+        for (u64 i = from; i < to; i++) {
+            u64 old = amoadd(word, 0x100000001ul);
+            met += old != expected;
+            expected = old + 0x100000001ul;
         }
-        cells[LOCKED].word++;
-        store_release((volatile u32 *)&cells[LOCK_SWAP].word, 0);
-    }
-    barrier(me);
-    for (u64 i = 0; i < each / 8; i++) {
-        while (!lrsc_try((volatile u32 *)&cells[LOCK_LRSC].word)) {
+        amoadd(&interleaved, met - 1); /* the first is always unexpected */
+        break;
+    case XOR_D: /* my byte of the word is mine alone, so I know what it was */
+        for (u64 i = from; i < to; i++) {
+            u64 old = amoxor_d(word, (i * 0x9d & 0xff) << (8 * me));
+            u64 mine = old >> (8 * me) & 0xff;
+            if (mine != *own)
+                complain("amoxor.d", me, mine, *own);
+            *own ^= i * 0x9d & 0xff;
         }
-        cells[LOCKED_2].word++;
-        store_release((volatile u32 *)&cells[LOCK_LRSC].word, 0);
+        break;
+    case OR_AND:
+        for (u64 i = from; i < to; i++) {
+            u64 old = i & 1 ? amoand_d(word, ~bit) : amoor_d(word, bit);
+            if (((old & bit) != 0) != (i & 1))
+                complain("amoor.d/amoand.d", me, old & bit, (i & 1) * bit);
+        }
+        break;
+    case MAX_D: /* what is there never gets smaller */
+        for (u64 i = from; i < to; i++) {
+            u64 old = amomaxu_d(word, i * MAX_HARTS + me);
+            if (i && old < (i - 1) * MAX_HARTS + me)
+                complain("amomaxu.d", me, old, (i - 1) * MAX_HARTS + me);
+        }
+        break;
+    case LRSC_W:
+        for (u64 i = from; i < to; i++)
+            lrsc_w((volatile u32 *)word, 3);
+        break;
+    case LRSC_D:
+        for (u64 i = from; i < to; i++)
+            lrsc_d(word, 0x300000003ul);
+        break;
+    case HALVES: /* neighbours in one doubleword */
+        for (u64 i = from; i < to; i++)
+            lrsc_w((volatile u32 *)word + (me & 1), 1);
+        break;
+    case LOCK_SWAP:
+        for (u64 i = from; i < to; i += LOCK_EVERY) {
+            while (amoswap_acquire((volatile u32 *)word, 1)) {
+            }
+            cells[LOCKED].word++;
+            store_release((volatile u32 *)word, 0);
+        }
+        break;
+    case LOCK_LRSC:
+        for (u64 i = from; i < to; i += LOCK_EVERY) {
+            while (!lrsc_try((volatile u32 *)word)) {
+            }
+            cells[LOCKED_2].word++;
+            store_release((volatile u32 *)word, 0);
+        }
+        break;
     }
-    barrier(me);
 }
 
 static void total(const char *what, u64 seen, u64 expected) {
@@ -145,8 +157,13 @@ static void total(const char *what, u64 seen, u64 expected) {
 }
 
 u64 guest_main(u64 me) {
-    u64 n = params.harts, each = params.count / n;
-    work(me, each);
+    u64 n = params.harts, each = params.count / n / LOCK_EVERY * LOCK_EVERY;
+    for (u64 kind = 0; kind < KINDS; kind++)
+        for (u64 from = 0; from < each; from += SLICE) {
+            barrier(me);
+            work(kind, me, from, each - from < SLICE ? each : from + SLICE);
+        }
+    barrier(me);
     if (me)
         return 0;
     total("amoadd.w", (u32)cells[ADD_W].word, (u32)(each * n * 0x10001));
@@ -160,8 +177,8 @@ u64 guest_main(u64 me) {
     total("lr.w/sc.w", (u32)cells[LRSC_W].word, (u32)(each * n * 3));
     total("lr.d/sc.d", cells[LRSC_D].word, each * n * 0x300000003ul);
     total("halves", cells[HALVES].word, each * (n / 2) << 32 | (u32)(each * (n - n / 2)));
-    total("amoswap.w lock", cells[LOCKED].word, each / 8 * n);
-    total("lr.w/sc.w lock", cells[LOCKED_2].word, each / 8 * n);
+    total("amoswap.w lock", cells[LOCKED].word, each / LOCK_EVERY * n);
+    total("lr.w/sc.w lock", cells[LOCKED_2].word, each / LOCK_EVERY * n);
     print("atomics interleaved=%u\n", interleaved);
     return wrong != 0;
 }

@@ -2,7 +2,8 @@
  *
  * The bodies and the table of tests are made by tests/system/litmus.py from its own table.
  * params: count = runs of each test; arg[0] = bit i: do test i; arg[1] = runs between two meetings of the
- * harts (1 aligns them best; more where the host has fewer processors than harts).
+ * harts (1 aligns them best; more where the host has fewer processors than harts); arg[2] = ticks of guest
+ * time after which a test ends early, at the end of a batch (0: never).
  *
  * A test has a cell for each run, its variables on lines of their own. Between batches each variable is
  * cleared by a hart that does not store it, so that the store finds its line elsewhere and waits in the
@@ -31,6 +32,7 @@ static struct cell cells[BATCH] __attribute__((aligned(LINE)));
 static u64 out[THREADS][BATCH] __attribute__((aligned(LINE)));
 static volatile u64 line __attribute__((aligned(LINE)));
 static u64 passed[MAX_HARTS * LINE / 8];
+static volatile u64 enough; /* hart 0 says it between two barriers */
 static u64 histogram[1 << THREADS];
 
 static void clear(u64 vars) {
@@ -73,23 +75,29 @@ static void report(const struct test *test) {
 
 static void run(const struct test *test, u64 me) {
     static const u32 skews[] = {0, 3, 20, 150};
-    u64 n = test->threads, align = params.arg[1], *mine = &passed[me * LINE / 8];
+    u64 n = test->threads, align = params.arg[1], *mine = &passed[me * LINE / 8], start = now();
     for (u64 done = 0, turn = 0; done < params.count; done += BATCH, turn++) {
         u64 runs = params.count - done < BATCH ? params.count - done : BATCH;
         u64 role = (me + turn) % n;
         u32 most = skews[chance(me) % 4];
         clear(test->clears[role]);
         barrier(me);
+        if (enough)
+            break;
         for (u64 i = 0; i < runs; i++) {
             if (i % align == 0)
-                meet(&line, mine, n);
+                meet(me, &line, mine, n);
             skew(me, most);
             out[role][i] = test->body[role](cells[i].at[0], cells[i].at[1]);
         }
         barrier(me);
-        if (me == 0)
+        if (me == 0) {
             count(test, runs);
+            enough = params.arg[2] && now() - start > params.arg[2];
+        }
     }
+    barrier(me);
+    enough = 0;
     if (me == 0)
         report(test);
 }

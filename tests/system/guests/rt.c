@@ -93,14 +93,6 @@ void skew(u64 hart, u32 most) {
         __asm__ volatile("");
 }
 
-void meet(volatile u64 *line, u64 *passed, u64 n) {
-    *passed += n;
-    amoadd(line, 1);
-    while (*line < *passed) {
-    }
-    fence();
-}
-
 static void nap(u64 hart) {
     *mtimecmp(hart) = now() + 500;
     csr_write(mie, MIP_MTIP);
@@ -114,6 +106,12 @@ void wait_until(u64 hart, volatile u64 *word, u64 least) {
         if (spins >= 2000)
             nap(hart);
     fence();
+}
+
+void meet(u64 hart, volatile u64 *line, u64 *passed, u64 n) {
+    *passed += n;
+    amoadd(line, 1);
+    wait_until(hart, line, *passed);
 }
 
 void barrier(u64 hart) {

@@ -73,8 +73,8 @@ void skew(u64 hart, u32 most);
 void wait_until(u64 hart, volatile u64 *word, u64 least);
 /* All harts of the machine wait for each other, in the same way. */
 void barrier(u64 hart);
-/* The same among harts 0 .. n-1, spinning as tightly as can be; `line` is theirs alone. */
-void meet(volatile u64 *line, u64 *passed, u64 n);
+/* The same among harts 0 .. n-1; `line` is theirs alone, `passed` one of the hart's own. */
+void meet(u64 hart, volatile u64 *line, u64 *passed, u64 n);
 
 /* Console. One hart at a time: console_lock() first if another may print too. %s %u (u64) %x (u64). */
 void console_lock(void);
