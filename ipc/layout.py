@@ -230,7 +230,7 @@ HART = Struct("hart", 4096, (
     Field("stimecmp", 8, 1, VCPU, "Sstc compare value, mtime ticks"),
     Field("pmpcfg", 1, PMP_ENTRIES, VCPU, ""),
     Field("pmpaddr", 8, PMP_ENTRIES, VCPU, ""),
-    Field("pmp_active", 8, 1, VCPU, "1: some PMP entry is not OFF"),
+    Field("pmp_active", 8, 1, VCPU, "1: ask PMP: an entry is not OFF, or accesses are made as S or U"),
     Field("mhpmevent", 8, 32, VCPU, ""),
     Field("tselect", 8, 1, VCPU, ""),
     Field("tdata1", 8, TRIGGERS, VCPU, ""),

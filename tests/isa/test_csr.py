@@ -271,6 +271,9 @@ def test_stip_belongs_to_stimecmp_while_stce_is_set() -> None:
     cpu.write("stimecmp", 10_001)
     assert cpu.peek("mip") & MIP_STIP == 0
     assert cpu.read("time") == 10_000
+    cpu.write("stimecmp", 0)
+    cpu.poke("menvcfg", 0)  # neither the comparison nor what software wrote before stays behind
+    assert cpu.peek("mip") & MIP_STIP == 0
 
 
 def test_msip_and_other_harts_requests_show_in_mip() -> None:

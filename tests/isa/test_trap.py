@@ -243,6 +243,7 @@ def test_an_instruction_that_enables_a_pending_interrupt_gives_it_at_once(name: 
 def test_wfi_sleeps_unless_something_enabled_is_pending() -> None:
     cpu = vectors()
     h = cpu.hart
+
     def run() -> int:
         cpu.bench.put(cpu.pc, encode("wfi"), encode("wfi"), encode("wfi"))
         h.call("do_fence_i")

@@ -43,6 +43,7 @@ def rd(rng: random.Random) -> int:
 
 
 def read_csr(rng: random.Random) -> list[int]:
+    """A read of a CSR, present, absent, or not to be compared."""
     if chance(rng, 15):
         return [encode("csrrs", rd=0, rs1=0, csr=NUMBERS[rng.choice(LEGALITY_ONLY)])]
     if chance(rng, 10):
@@ -51,6 +52,7 @@ def read_csr(rng: random.Random) -> list[int]:
 
 
 def write_csr(rng: random.Random, stce: bool) -> list[int]:
+    """A CSR instruction with a register that suits the CSR. stce: stimecmp drives STIP."""
     name = rng.choice(("csrrw", "csrrs", "csrrc"))
     csr = rng.choice(tuple(WRITABLE) if name == "csrrw" else SET_CLEAR)
     if csr == "stimecmp" and not stce:
@@ -60,6 +62,7 @@ def write_csr(rng: random.Random, stce: bool) -> list[int]:
 
 
 def immediate_csr(rng: random.Random) -> list[int]:
+    """One with uimm."""
     name = rng.choice(("csrrwi", "csrrsi", "csrrci"))
     csr = rng.choice(("sscratch", "mscratch", "fflags", "frm", "scause", "sie", "mie", "sip", "mhartid"))
     uimm = rng.randrange(32)
@@ -71,6 +74,7 @@ def immediate_csr(rng: random.Random) -> list[int]:
 
 
 def access(rng: random.Random, cut: bool) -> list[int]:
+    """A load, store, atomic or cache-block operation. cut: see Program."""
     base, kind = rng.choice(ADDRESSES), rng.randrange(10)
     if kind < 4:
         return [encode(rng.choice(LOADS), rd=rd(rng), rs1=base, imm=rng.choice((0, 8, -8, 0 if cut else 1)))]
@@ -88,6 +92,7 @@ def access(rng: random.Random, cut: bool) -> list[int]:
 
 
 def system(rng: random.Random) -> list[int]:
+    """A call, breakpoint, fence or illegal word."""
     # no SFENCE.W.INVAL and SFENCE.INVAL.IR: QEMU 10 executes them in U-mode, where they are illegal (Svinval)
     name = rng.choice(
         ("ecall", "ebreak", "fence.i", "sfence.vma", "sinval.vma", "illegal", "c.ebreak", "illegal")
@@ -102,6 +107,7 @@ def system(rng: random.Random) -> list[int]:
 
 
 def arithmetic(rng: random.Random) -> list[int]:
+    """Something that needs nothing, or floating point."""
     if chance(rng, 30):
         name = rng.choice(("fadd.d", "fmul.d", "fdiv.d"))
         return [encode(name, rd=rd(rng), rs1=1, rs2=2), encode("fmv.x.d", rd=rd(rng), rs1=rd(rng))]

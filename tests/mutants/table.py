@@ -26,7 +26,6 @@ class Mutant:
 
     killer: the tests that must fail (pytest's node ids). says: a regular expression that their report must
     match, so that they fail for the right reason. tries: within how many runs, for races.
-    engine: whether it changes compiled code.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Mutant:
     killer: tuple[str, ...]
     says: str
     tries: int = 1
-    engine: bool = True
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -69,7 +67,6 @@ MUTANTS: tuple[Mutant, ...] = (
         (IPI,),
         r"ipi LOST hart=\d",
         tries=2,
-        engine=False,
     ),
     Mutant(
         "fence-orders-nothing",
@@ -136,7 +133,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "only equality of generations says that a request is obeyed (law 4)",
         (f"{STORM}[spin-4]",),
         r"no line",
-        engine=False,
     ),
     Mutant(
         "acknowledges-another-generation",
@@ -146,7 +142,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "a hart acknowledges exactly the generation it obeyed (law 4)",
         (WORKER, f"{STORM}[spin-4]"),
         r"(?i)assert|timeout|no line",
-        engine=False,
     ),
     Mutant(
         "request-served-before-the-rings",
@@ -168,17 +163,25 @@ MUTANTS: tuple[Mutant, ...] = (
         (WORKER, OUTPUT),
         r"(?i)assert",
         tries=2,
-        engine=False,
     ),
     Mutant(
         "ring-of-one-hart-forgotten",
         "emu/workers/handlers.py",
-        "in self._ports:\n            w4 = port.w4\n            if w4[HEAD] != w4[TAIL]:",
-        "in self._ports[:1]:\n            w4 = port.w4\n            if w4[HEAD] != w4[TAIL]:",
+        "            for port in self._ports:\n                tail = port.w4[TAIL]",
+        "            for port in self._ports[:1]:\n                tail = port.w4[TAIL]",
         "main drains the rings of all harts (DESIGN 3, MMIO, rung 2)",
         (OUTPUT,),
         r"character \d+ is|characters of|killed at its timeout",
-        engine=False,
+    ),
+    Mutant(
+        "posted-writes-ring-after-ring",
+        "emu/workers/handlers.py",
+        "if ticket < least:",
+        "if first is None:",
+        "posted writes of several harts are done in the order of their tickets (emu/workers/handlers.py)",
+        (OUTPUT,),
+        r"character \d+ is",
+        tries=3,
     ),
     Mutant(
         "rings-not-drained-before-main-sleeps",
@@ -189,6 +192,5 @@ MUTANTS: tuple[Mutant, ...] = (
         (LONE,),
         r"did not come",
         tries=3,
-        engine=False,
     ),
 )

@@ -36,6 +36,7 @@ def test_a_mutant_is_noticed() -> None:
 def test_without_a_mutant_the_killers_pass() -> None:
     nodes = sorted({node for m in MUTANTS for node in m.killer})
     with tree(None) as copy:
+        copy.build()
         outcome = copy.test(nodes)
     assert not outcome.failures, outcome.text
     assert not outcome.broken, outcome.broken

