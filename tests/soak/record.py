@@ -81,12 +81,18 @@ def machine() -> str:
 
 
 class State:
-    """The state file: progress of each check of one state of the sources and one scale."""
+    """The state file: progress of each check of one state of the sources and one scale.
 
-    def __init__(self, key: str, path: Path | None = None) -> None:
+    A run that is not kept neither reads nor writes it: it may go on beside one that is.
+    """
+
+    def __init__(self, key: str, keep: bool = True, path: Path | None = None) -> None:
         self.key = key
+        self.keep = keep
         self.path = path or cache_dir() / "soak.json"
         self.checks: dict[str, Progress] = {}
+        if not keep:
+            return
         try:
             data = json.loads(self.path.read_text())
             if data["key"] == key:
@@ -96,6 +102,8 @@ class State:
 
     def save(self) -> None:
         """Write it, whole or not at all."""
+        if not self.keep:
+            return
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self.path.with_suffix(f".{os.getpid()}")
         part.write_text(

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -56,9 +57,18 @@ class Runner:
                 result = f"ok: {check.judge(at.seen)}"
             except NotPerformed as reason:
                 result = f"{NOT_PERFORMED}: {reason}"
-            except Exception as error:  # a check that breaks has failed; the others shall still run
+            except pytest.skip.Exception as reason:
+                result = f"{NOT_PERFORMED}: {reason}"
+            except (
+                Exception,
+                pytest.fail.Exception,
+            ) as error:  # a check that breaks has failed; the others shall still run
                 self.console.print(f"{check.name}, seed {at.seed + at.parts}:\n{error}", markup=False)
-                kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+                kind = (
+                    ""
+                    if isinstance(error, AssertionError | pytest.fail.Exception)
+                    else f"{type(error).__name__}: "
+                )
                 first = next(iter(str(error).splitlines()), "")
                 result = f"{FAILED} at seed {at.seed + at.parts}: {kind}{first}"
         self._ended(check, at, result)
@@ -121,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="multiply every count (default 1)")
     parser.add_argument("--seed", type=int, help="first seed (default: random, printed)")
     parser.add_argument("--restart", action="store_true", help="forget how far an interrupted run was")
-    parser.add_argument("--no-record", action="store_true", help="do not write tests/SOAK.md")
+    parser.add_argument("--no-record", action="store_true", help="neither resume nor write tests/SOAK.md")
     parser.add_argument("--list", action="store_true", help="name the checks and end")
     args = parser.parse_args(argv)
     console = Console(highlight=False, soft_wrap=True)
@@ -130,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(f"{check.name:12} {check.size(args.scale):>9}  {check.doc}", markup=False)
         return 0
     sources = record.sources()
-    state = record.State(f"{sources.digest} {args.scale}")
+    state = record.State(f"{sources.digest} {args.scale}", keep=not args.no_record)
     if args.restart:
         state.checks.clear()
     runner = Runner(console, state, sources, args.scale)
