@@ -21,6 +21,9 @@ from emu.guests.errors import FetchError
 from emu.guests.progress import Report
 
 SUITE = "trixie"
+# The release's other names: a mirror in the middle of a sync may serve a whole, older state under one
+_ALIASES = ("stable", "oldstable")
+_OUT_OF_SYNC = re.compile(r"unexpected size|Hash Sum mismatch|Mirror sync in progress")
 _DEBIAN_SUITES = frozenset(
     (
         *("bullseye", "bookworm", "trixie", "forky", "duke", "sid"),
@@ -154,21 +157,42 @@ class Apt:
         The keys of the mirror's own entry come first, then Debian's keyring, then all that apt
         trusts. Only if none of them is the release's is the archive taken as it is, which the
         caller has to tell the user; a signature that is wrong or missing stays an error.
+
+        A mirror whose index is not the one its release file names (a sync in progress) is asked once
+        more for the release's other names; what such a name stands for is checked.
         """
+        for suite in (SUITE, *_ALIASES):
+            done, options = self._update(suite, report)
+            if done.returncode == 0 and (suite == SUITE or self._codename(suite) == SUITE):
+                return options != _TRUSTED
+            if suite == SUITE:
+                reason = _reason(done.stderr)
+                if not _OUT_OF_SYNC.search(done.stderr):
+                    break
+        raise FetchError(f"could not read the package lists: {reason}")
+
+    def _update(self, suite: str, report: Report) -> tuple[subprocess.CompletedProcess[str], str]:
+        """Fetch the lists of `suite`; what apt said, and the source options of the last attempt."""
         keyring = str(_KEYRING) if _KEYRING.exists() else ""
         signed = [f"[signed-by={key}] " if key else "" for key in (self._mirror.signed_by, keyring, "")]
         for options in [*dict.fromkeys(signed), _TRUSTED]:
-            self._write_source(options)
+            self._write_source(suite, options)
             command = ["update", "--allow-releaseinfo-change"]
             if options == _TRUSTED:
                 # The missing key is still a warning, and in mode "any" a warning is an error.
                 command.append("-oAPT::Update::Error-Mode=")
             done = self._run(command, report)
-            if done.returncode == 0:
-                return options != _TRUSTED
-            if not re.search(r"NO_PUBKEY|Missing key", done.stderr):
+            if done.returncode == 0 or not re.search(r"NO_PUBKEY|Missing key", done.stderr):
                 break
-        raise FetchError(f"could not read the package lists: {_reason(done.stderr)}")
+        return done, options
+
+    def _codename(self, suite: str) -> str:
+        """The release that `suite` stands for on this mirror, as its verified release file says."""
+        for file in (self._root / "lists").glob(f"*_dists_{suite}_*Release"):
+            found = re.search(r"^Codename: (\S+)", file.read_text(errors="replace"), re.MULTILINE)
+            if found:
+                return found[1]
+        return ""
 
     def dependencies(self, package: str) -> list[str]:
         """Names that `package` depends on directly."""
@@ -204,8 +228,8 @@ class Apt:
                     raise FetchError(f"'{package.file}' did not arrive whole")
                 got.replace(into / package.file)
 
-    def _write_source(self, options: str) -> None:
-        line = f"deb {options}{self._mirror.uri} {SUITE} main\n"
+    def _write_source(self, suite: str, options: str) -> None:
+        line = f"deb {options}{self._mirror.uri} {suite} main\n"
         (self._root / "sources.list").write_text(line)
 
     def _uris(self, command: list[str]) -> list[Package]:

@@ -29,6 +29,8 @@ conf = pathlib.Path(sys.argv[sys.argv.index("-c") + 1])
 source = (conf.parent / "sources.list").read_text()
 if words[0] == mode.get("fail") and mode.get("unless", "\\0") not in source:
     sys.exit("E: " + mode["text"])
+if words[0] == "update" and "codename" in mode:
+    (conf.parent / "lists" / "mirror_dists_stable_InRelease").write_text("Codename: " + mode["codename"] + "\\n")
 if words[0] == "depends":
     print("linux-image-riscv64\\n  Depends: linux-image-6.12.1-riscv64")
 for name in words[1:] if words[0] == "download" else []:
@@ -310,6 +312,19 @@ def test_a_wrong_signature_is_never_trusted(
     (pool / "mode.json").write_text('{"fail": "update", "unless": "trusted=yes", "text": "BADSIG 1"}')
     assert run(tmp_path / "guests") == 1
     assert "BADSIG" in one_line(capsys)
+
+
+@pytest.mark.parametrize(("codename", "status"), [("trixie", 0), ("forky", 1)])
+def test_a_mirror_in_the_middle_of_a_sync_is_asked_for_the_releases_other_name(
+    codename: str, status: int, pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The state under the other name is used if it is the same release, and never otherwise."""
+    text = "File has unexpected size (1 != 2). Mirror sync in progress?"
+    mode = {"fail": "update", "unless": " stable ", "text": text, "codename": codename}
+    (pool / "mode.json").write_text(json.dumps(mode))
+    assert run(tmp_path / "guests") == status
+    if status:
+        assert "Mirror sync in progress" in one_line(capsys)
 
 
 def test_a_host_without_debian_sources_must_name_a_mirror(tmp_path: Path) -> None:
