@@ -18,6 +18,10 @@ from __future__ import annotations
 import os
 
 
+class InFile(tuple[str, ...]):
+    """A place in a configuration file, where others are words of the command line: (path, line)."""
+
+
 class EmuError(Exception):
     """Root of the errors that a user may see."""
 

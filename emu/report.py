@@ -1,6 +1,6 @@
 """Messages to the user on standard error, with QEMU's prefixes.
 
-`PROG: WORDS: text`, `PROG: warning: text`; hints follow on lines of their own. `-msg timestamp=on` puts
+`PROG: WORDS: text`, `PROG:FILE:LINE: text`, `PROG: warning: text`; hints follow on lines of their own. `-msg timestamp=on` puts
 the time (ISO 8601, UTC) before, `guest-name=on` the guest's name.
 Source: BEHAVIOUR 3.1, "Error location prefix".
 """
@@ -11,7 +11,7 @@ import datetime
 import sys
 from collections.abc import Callable
 
-from emu.errors import UserError
+from emu.errors import InFile, UserError
 
 
 def _to_stderr(text: str) -> None:
@@ -38,6 +38,8 @@ class Reporter:
             out += now.strftime("%Y-%m-%dT%H:%M:%S.%fZ ")
         if self.guest_name:
             out += self.guest_name + " "
+        if isinstance(where, InFile):
+            return f"{out}{self.prog}:{':'.join(where)}: "
         place = " ".join(where) + ": " if where else ""
         return f"{out}{self.prog}: {place}"
 

@@ -1,18 +1,22 @@
 """A command line becomes Settings, in two passes as QEMU does it.
 
 Pass 1 looks at the whole line: every option must exist and have its argument, before any of them has
-an effect (so `-h -bogus` is an error). Pass 2 records; -h, -version and help requests leave at once.
-Source: BEHAVIOUR 3.3, phases 1 and 3.
+an effect (so `-h -bogus` is an error); -no-user-config alone acts. Then the default configuration file is
+read. Pass 2 records; -h, -version and help requests leave at once.
+Source: BEHAVIOUR 3.3, phases 1 to 3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emu.errors import OptionError
+from emu.errors import OptionError, UserError
 from emu.options.option import Option, load_topics, lookup_opt
 from emu.options.settings import Settings
 from emu.report import Reporter
+
+NO_USER_CONFIG = "no-user-config"
+DEFAULT_CONFIG = "/etc/qemu/qemu.conf"
 
 
 def parse(argv: Sequence[str], reporter: Reporter) -> Settings:
@@ -23,14 +27,16 @@ def parse(argv: Sequence[str], reporter: Reporter) -> Settings:
     load_topics()
     settings = Settings(reporter)
     found = _pass_1(argv)
+    if not any(option and option.name == NO_USER_CONFIG for option, *_ in found):
+        _read_default_config(settings)
     for option, arg, where in found:
         settings.where = where
         try:
             if option is None:
-                settings.disks.append(settings.said(arg))
+                _add_disk(settings, arg)
             else:
                 option.handler(settings, arg)
-        except OptionError as error:
+        except UserError as error:
             raise error.at(where) from None
     settings.where = ()
     return settings
@@ -48,3 +54,21 @@ def _pass_1(argv: Sequence[str]) -> list[tuple[Option | None, str, tuple[str, ..
         found.append((option, arg, where))
         at += len(where)
     return found
+
+
+def _read_default_config(settings: Settings) -> None:
+    from emu.options.config_record import record_config_file
+
+    try:
+        record_config_file(settings, DEFAULT_CONFIG)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        ...
+
+
+def _add_disk(settings: Settings, path: str) -> None:
+    """A word that is no option: a disk image."""
+    from emu.options.drives import add_drive
+
+    add_drive(settings, path, "", 0, "media=disk")
