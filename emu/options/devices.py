@@ -5,7 +5,7 @@ from __future__ import annotations
 from emu.errors import OptionError
 from emu.options import groups
 from emu.options.option import Topic, option
-from emu.options.qemuopts import Opts
+from emu.options.qemuopts import QemuOpts
 from emu.options.settings import SaidOpts, Settings
 
 MEMORY_BACKENDS = ("memory-backend-memfd", "memory-backend-shm")
@@ -20,7 +20,7 @@ def device(s: Settings, arg: str) -> None:
     if arg in ("help", "?") or arg.endswith((",help", ",?")):
         s.device_help = s.device_help or s.said(arg)
         return
-    s.devices.append(SaidOpts(s.groups.parse(groups.DEVICE, arg), s.where))
+    s.devices.append(SaidOpts(s.groups.parse_noisily(groups.DEVICE, arg, permit_abbrev=True), s.where))
 
 
 @option("global", args="driver.prop=value", help="set a global default for a driver property")
@@ -29,9 +29,9 @@ def global_property(s: Settings, arg: str) -> None:
     head, eq, value = arg.partition("=")
     driver, dot, prop = head.partition(".")
     if eq and dot and "," not in head:
-        opts = Opts(groups.GLOBAL, None, [("driver", driver), ("property", prop), ("value", value)])
+        opts = QemuOpts(groups.GLOBAL, None, [("driver", driver), ("property", prop), ("value", value)])
     else:
-        opts = s.groups.parse(groups.GLOBAL, arg)
+        opts = s.groups.parse_noisily(groups.GLOBAL, arg)
         if None in (opts.get("driver"), opts.get("property"), opts.get("value")):
             raise OptionError("options 'driver', 'property', and 'value' are required")
     s.globals.append(SaidOpts(opts, s.where))
@@ -42,7 +42,7 @@ def global_property(s: Settings, arg: str) -> None:
              "memory-backend-memfd and memory-backend-shm: size=, prealloc=on|off")  # fmt: skip
 def object_(s: Settings, arg: str) -> None:
     """Created before the machine's memory."""
-    opts = s.groups.parse(groups.OBJECT, arg)
+    opts = s.groups.parse_noisily(groups.OBJECT, arg, permit_abbrev=True)
     kind = opts.get("qom-type")
     if kind is None:
         raise OptionError("Parameter 'qom-type' is missing")

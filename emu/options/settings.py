@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from emu.options.keyval import Tree
-from emu.options.qemuopts import OptionGroups, Opts
+from emu.options.option_groups import OptionGroups
+from emu.options.qemuopts import QemuOpts
 from emu.report import Reporter
 
 
@@ -25,7 +26,7 @@ class Said:
 class SaidOpts:
     """A set of options and the words it stood in."""
 
-    opts: Opts
+    opts: QemuOpts
     where: tuple[str, ...]
 
 
@@ -63,7 +64,7 @@ class Settings:
     groups: OptionGroups = field(init=False)
 
     def __post_init__(self) -> None:
-        self.groups = OptionGroups(self.warn)
+        self.groups = OptionGroups(self.warn, lambda: self.where)
 
     def said(self, text: str) -> Said:
         """`text` with the place of the option being recorded."""
