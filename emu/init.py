@@ -172,7 +172,7 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
     if s.display not in (None, "none"):
         raise UserError(f"Display '{s.display}' is not available, please check your install")
     for said in s.globals:
-        driver, prop = said.opts.text("driver"), said.opts.text("property")
+        driver, prop = said.opts.get("driver", ""), said.opts.get("property", "")
         s.reporter.warn(f"global {driver}.{prop} has invalid class name")
     late = LateClock()
     loop = MainLoop(Clocks(late.now_ns))
@@ -245,7 +245,7 @@ def _make_serial(e: Emulator, said: Said, label: str) -> str:
         return name
     e.settings.where = said.where
     try:
-        e.chardevs.make(parse_short(said.text, e.settings.groups), label)
+        e.chardevs.make(parse_short(said.text), label)
     except UserError as error:
         error.consequences = (failed,)
         raise error.at(said.where) from None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from emu.errors import OptionError
 from emu.options import groups
 from emu.options.cpu import CpuModel, parse_cpu
-from emu.options.keyval import Tree, dashify
+from emu.options.keyval import Tree, Value, dashify
 from emu.options.machine import MACHINES
 from emu.options.settings import Settings
 from emu.options.smp import Topology, topology
@@ -118,11 +118,10 @@ def judge(s: Settings) -> MachineConfig:
     for key, value in props.items():
         if key not in PROPERTIES:
             raise OptionError(f"Property '{name}-machine.{key}' not found")
-        if isinstance(value, dict):
-            if key not in ("smp", "memory"):
-                raise OptionError(f"Parameter '{key}' expects string")
-        else:
+        if isinstance(value, str):
             text[key] = value
+        elif key not in ("smp", "memory"):
+            raise OptionError(f"Parameter '{key}' expects string")
     flags = {k: parse_bool(k, text[k]) for k, (kind, _) in PROPERTIES.items() if kind == "bool" and k in text}
     _judge_absent(text, flags)
     smp = topology(_tree(props, "smp"), name, MAX_HARTS)
@@ -138,7 +137,7 @@ def judge(s: Settings) -> MachineConfig:
 
 def _tree(props: Tree, key: str) -> Tree:
     value = props.get(key, {})
-    if isinstance(value, str):
+    if not isinstance(value, dict):
         raise OptionError(f"Parameter '{key}' expects object")
     return value
 
@@ -188,13 +187,13 @@ def _judge_ram(s: Settings, ram_text: str | None, memory: Tree, backend: str | N
     found = next((o for o in s.objects if o.opts.id == backend), None)
     if found is None:
         raise OptionError(f"Memory backend '{backend}' not found")
-    unknown = set(found.opts.as_dict()) - {"qom-type", "size", "prealloc", "share"}
+    unknown = set(dict(found.opts.items)) - {"qom-type", "size", "prealloc", "share"}
     if unknown:
-        kind = found.opts.text("qom-type")
+        kind = found.opts.get("qom-type", "")
         raise OptionError(f"Property '{kind}.{min(unknown)}' not found", where=found.where)
     try:
-        of_backend = parse_size("size", found.opts.text("size", "0"))
-        prealloc = found.opts.flag("prealloc", False)
+        of_backend = parse_size("size", found.opts.get("size", "0"))
+        prealloc = found.opts.get_bool("prealloc", False)
     except OptionError as error:
         raise error.at(found.where) from None
     if said is not None and of_backend != size:
@@ -202,16 +201,16 @@ def _judge_ram(s: Settings, ram_text: str | None, memory: Tree, backend: str | N
     if not of_backend or of_backend % RAM_STEP:
         raise OptionError("can't create backend with size 0" if not of_backend else
                           f"backend size must be a multiple of {RAM_STEP:#x}", where=found.where)  # fmt: skip
-    return RamConfig(of_backend, found.opts.text("qom-type").endswith("memfd"), prealloc)
+    return RamConfig(of_backend, found.opts.get("qom-type", "").endswith("memfd"), prealloc)
 
 
-def _judge_accel(s: Settings, machine_accel: str | Tree | None) -> None:
+def _judge_accel(s: Settings, machine_accel: Value | None) -> None:
     if machine_accel is not None and s.accels:
         raise OptionError('The -accel and "-machine accel=" options are incompatible')
     if isinstance(machine_accel, str) and "tcg" not in machine_accel.split(":"):
         raise OptionError(f"invalid accelerator {machine_accel.split(':')[0]}")
     for said in s.accels:
-        name = said.opts.text("accel")
+        name = said.opts.get("accel", "")
         if name != "tcg":
             raise OptionError(f"invalid accelerator {name}", where=said.where)
         for key, value in said.opts.items:
@@ -242,4 +241,4 @@ def _judge_tcg(key: str, value: str, where: tuple[str, ...]) -> None:
 
 def guest_name(s: Settings) -> str:
     """The name of the guest, "" if it has none."""
-    return s.groups.first(groups.NAME).text("guest")
+    return s.groups.first(groups.NAME).get("guest", "")

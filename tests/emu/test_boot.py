@@ -15,7 +15,7 @@ from emu.hw.misc.loader import Loader, load, parse_loader
 from emu.hw.riscv.boot import NO_ROOM_FOR_DTB, Boot, describe_boot, load_dtb
 from emu.hw.riscv.image import ImageError, Kind, read_image
 from emu.options import groups
-from emu.options.qemuopts import OptionGroups
+from emu.options.option_groups import OptionGroups
 
 MIB = 1 << 20
 RAM = 0x8000_0000
@@ -289,7 +289,7 @@ def test_dtb_file_is_read_and_errors_are_two_lines(files: Files) -> None:
 
 
 def loader(text: str, harts: int = 2) -> Loader:
-    return parse_loader(OptionGroups(lambda line: None).parse(groups.DEVICE, text), harts)
+    return parse_loader(OptionGroups(lambda line: None).parse(groups.DEVICE, text, permit_abbrev=True), harts)
 
 
 @pytest.mark.parametrize(("text", "message"), [

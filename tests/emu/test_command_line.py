@@ -74,7 +74,7 @@ def judge(words: list[str]) -> Judged:
         out.config = emulator.config
         for said in out.settings.serials:
             try:
-                parse_short(said.text, out.settings.groups)
+                parse_short(said.text)
             except UserError as error:
                 raise error.at(said.where) from None
     except Leave as leave:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from emu.core.rom import Roms
 from emu.errors import OptionError
 from emu.hw.riscv.image import ImageError, Kind, read_image
-from emu.options.qemuopts import Opts
+from emu.options.qemuopts import QemuOpts
 from emu.options.values import parse_bool, parse_number
 
 NO_CPU = 0xFFFF_FFFF
@@ -47,10 +47,10 @@ class Loader:
         return self.cpu != NO_CPU and not self.data_len
 
 
-def parse_loader(opts: Opts, harts: int) -> Loader:
+def parse_loader(opts: QemuOpts, harts: int) -> Loader:
     """The loader that the options mean. Errors: OptionError with QEMU's texts."""
     values: dict[str, int] = {}
-    for name, text in opts.as_dict().items():
+    for name, text in opts.to_qdict().items():
         if name in _INTEGERS:
             bits, kind = _INTEGERS[name]
             values[name] = _integer(name, text, bits, kind)
@@ -60,7 +60,7 @@ def parse_loader(opts: Opts, harts: int) -> Loader:
             raise OptionError(f"Property 'loader.{name}' not found")
     made = Loader(
         values.get("addr", 0), values.get("cpu-num", NO_CPU), values.get("data", 0),
-        values.get("data-len", 0), bool(values.get("data-be", 0)), opts.text("file"),
+        values.get("data-len", 0), bool(values.get("data-be", 0)), opts.get("file", ""),
         bool(values.get("force-raw", 0)),
     )  # fmt: skip
     _check(made)
