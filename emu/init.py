@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from emu.loop.poll import MainLoop
     from emu.machine import LateClock, Machine
     from emu.options.clock import RtcConfig
+    from emu.options.default_devices import DefaultDevices
     from emu.options.machine_properties import MachineConfig
     from emu.options.settings import Said, Settings
     from ipc.engine import Engine
@@ -41,6 +42,7 @@ class Emulator:
     log: Log
     loop: MainLoop
     late: LateClock
+    defaults: DefaultDevices
     chardevs: Chardevs
     machine: Machine | None = None
     signals: Signals | None = None
@@ -76,27 +78,31 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
 
 
 def qemu_validate_options(s: Settings) -> None:
-    """What can be judged without a machine."""
+    """What can be judged without a machine: options that need or exclude each other."""
     from emu.options.machine_properties import validate
 
     validate(s)
-    for said in s.unsupported:
-        raise OptionError("Option not supported in this build", where=said.where)
+    if s.loadvm and s.incoming:
+        raise OptionError("'incoming' and 'loadvm' options are mutually exclusive")
+    if s.loadvm and s.preconfig:
+        raise OptionError("'preconfig' and 'loadvm' options are mutually exclusive")
+    if s.incoming and s.preconfig and s.incoming.text != "defer":
+        raise OptionError("'preconfig' supports '-incoming defer' only")
 
 
 def qemu_process_early_options(s: Settings) -> Log:
-    """Names, messages, and the log."""
+    """The process's name, filters, actions, descriptors, and the log."""
     from emu.core.log import Log, parse_items, without_effect
-    from emu.options import groups
-    from emu.options.machine_properties import guest_name
+    from emu.options import actions, early, groups
 
-    if s.name_in_messages:
-        s.reporter.guest_name = guest_name(s)
     process = s.groups.first(groups.NAME).get("process")
     if process:
         from vcpu_worker.entry import name_process
 
         name_process(process)
+    early.judge_sandbox(s)
+    actions.judge_actions(s)
+    early.judge_fd_sets(s)
     items = parse_items(s.log_items) if s.log_items is not None else frozenset()
     for name in without_effect(items):
         s.reporter.warn(f"log item '{name}' has no effect in this build")
@@ -109,8 +115,12 @@ def qemu_process_help_options(s: Settings) -> None:
         from emu.options.cpu import cpu_help
 
         raise Leave(cpu_help())
-    if s.device_help is not None:
-        raise Leave(_device_help(s.device_help.text.rpartition(",")[0]))
+    for opts in s.sets("device"):
+        driver = opts.get("driver", "")
+        if driver in ("help", "?"):
+            raise Leave(_device_help(""))
+        if driver and opts.has_help_opt():
+            raise Leave(_device_help(driver))
     if s.list_data_dirs:
         raise Leave("".join(f"{d}\n" for d in data_dirs(s)))
 
@@ -157,27 +167,31 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
     from emu.loop.poll import MainLoop
     from emu.loop.timers import Clocks
     from emu.machine import LateClock
+    from emu.options import icount, judges
     from emu.options.clock import judge_rtc
     from emu.options.machine_properties import judge, machine_type
 
+    icount.judge_replay(s)
     rtc = judge_rtc(s)
-    machine_type(s)
-    for disk in s.disks:
-        if not Path(disk.text).exists():
-            raise OptionError(f"Could not open '{disk.text}': No such file or directory", where=disk.where)
-        raise OptionError("disk images are not supported in this build", where=disk.where)
-    config = judge(s)
-    if config.type == "none":
-        raise UserError("machine 'none' is not supported in this build")
+    traits = judges.TRAITS[machine_type(s)]
+    defaults = judges.judge_defaults(s, traits)
     if s.display not in (None, "none"):
         raise UserError(f"Display '{s.display}' is not available, please check your install")
-    for said in s.globals:
-        driver, prop = said.opts.get("driver", ""), said.opts.get("property", "")
+    judges.judge_early_backends(s, traits)
+    config = judge(s)
+    icount.judge_icount(s)
+    judges.judge_late_backends(s, traits, config.smp.max_cpus)
+    judges.refuse_lacking(s)
+    if config.type == "none":
+        raise UserError("machine 'none' is not supported in this build")
+    for opts in s.sets("global"):
+        driver, prop = opts.get("driver", "(null)"), opts.get("property", "(null)")
         s.reporter.warn(f"global {driver}.{prop} has invalid class name")
     late = LateClock()
     loop = MainLoop(Clocks(late.now_ns))
-    emulator = Emulator(s, config, rtc, log, loop, late, chardevs=Chardevs(
-        loop, lambda: _quit_from_console(emulator), lambda text: s.reporter.info(text, s.where)))  # fmt: skip
+    emulator = Emulator(s, config, rtc, log, loop, late, defaults, chardevs=Chardevs(
+        loop, lambda: _quit_from_console(emulator), lambda text: s.reporter.info(text, s.where),
+        s.escape))  # fmt: skip
     return emulator
 
 
@@ -194,14 +208,14 @@ def qemu_create_early_backends(e: Emulator) -> None:
     """-chardev, in the order of the line."""
     from emu.chardev.spec import from_opts
 
-    for said in e.settings.chardevs:
-        e.settings.where = said.where
+    for opts in e.settings.sets("chardev"):
+        e.settings.where = opts.where
         try:
-            if said.opts.id is None:
-                raise OptionError("chardev: no id specified")
-            e.chardevs.make(from_opts(said.opts), said.opts.id)
+            spec = from_opts(opts)
+            assert opts.id is not None
+            e.chardevs.make(spec, opts.id)
         except UserError as error:
-            raise error.at(said.where) from None
+            raise error.at(opts.where) from None
     e.settings.where = ()
 
 
@@ -213,29 +227,25 @@ def configure_accelerators(e: Emulator) -> Engine:
 
 
 def qemu_create_late_backends(e: Emulator) -> None:
-    """Monitors (there are none), parallel ports (none), serial ports."""
+    """Serial and parallel ports; those that nobody asked for come last."""
     from emu.options.settings import Said
 
     s = e.settings
-    for said in (*s.monitors, *s.parallels):
-        if said.text not in ("none", "null"):
-            raise OptionError("Option not supported in this build", where=said.where)
-    serials = list(s.serials)
-    if not serials and s.defaults:
-        if s.nographic:
-            # with -monitor, QEMU's monitor leaves the terminal to the port alone, and Ctrl-C to us
-            serials = [Said("stdio" if s.monitors else "mon:stdio", ())]
-        elif s.display is None:
-            e.reporter.info("no display in this build: the serial port is not shown (-nographic shows it)")
+    serials = [*s.serials, *(Said(text, ()) for text in e.defaults.serials)]
+    if e.defaults.serials == ("null",) and s.display is None:
+        e.reporter.info("no display in this build: the serial port is not shown (-nographic shows it)")
     for i, said in enumerate(serials):
-        e.serial.append(_make_serial(e, said, f"serial{i}"))
+        e.serial.append(_make_port(e, said, f"serial{i}", "serial"))
+    parallels = [said for said in s.parallels if said.text != "none"]
+    for i, said in enumerate([*parallels, *(Said(text, ()) for text in e.defaults.parallels)]):
+        _make_port(e, said, f"parallel{i}", "parallel")
 
 
-def _make_serial(e: Emulator, said: Said, label: str) -> str:
-    """The character device of one -serial: its label, "" for none."""
+def _make_port(e: Emulator, said: Said, label: str, kind: str) -> str:
+    """The character device of one -serial or -parallel: its label, "" for none."""
     from emu.chardev.spec import parse_short
 
-    failed = f"could not connect serial device to character backend '{said.text}'"
+    failed = f"could not connect {kind} device to character backend '{said.text}'"
     if said.text == "none":
         return ""
     if said.text.startswith("chardev:"):
@@ -257,10 +267,11 @@ def _make_serial(e: Emulator, said: Said, label: str) -> str:
 def qemu_init_board(e: Emulator, engine: Engine) -> Machine:
     """Memory, harts, devices; firmware, kernel and initrd."""
     from emu.machine import Host, Machine
+    from emu.options.actions import judge_actions
     from emu.runstate.requests import Actions, PanicAction, RebootAction, ShutdownAction
     from emu.workers.checkpoints import Checkpoints
 
-    said = e.settings.actions
+    said = judge_actions(e.settings)
     actions = Actions(
         RebootAction(said.get("reboot", "reset")), ShutdownAction(said.get("shutdown", "poweroff")),
         PanicAction(said.get("panic", "shutdown")),
@@ -278,21 +289,21 @@ def qemu_init_board(e: Emulator, engine: Engine) -> Machine:
 
 def qemu_create_cli_devices(e: Emulator, machine: Machine) -> None:
     """-device, in the order of the line."""
-    for said in e.settings.devices:
+    for opts in e.settings.sets("device"):
         try:
-            driver = said.opts.get("driver")
+            driver = opts.get("driver")
             if driver is None:
                 raise OptionError("Parameter 'driver' is missing")
             if driver != "loader":
                 raise OptionError(f"'{driver}' is not a valid device model name")
             from emu.hw.misc.loader import parse_loader
 
-            loader = parse_loader(said.opts, e.config.smp.cpus)
+            loader = parse_loader(opts, e.config.smp.cpus)
             if loader.sets_pc:
                 raise OptionError("cpu-num is not supported in this build")
             machine.add_loader(loader)
         except UserError as error:
-            raise error.at(said.where) from None
+            raise error.at(opts.where) from None
 
 
 def qemu_machine_creation_done(e: Emulator, machine: Machine) -> None:

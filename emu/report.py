@@ -1,7 +1,7 @@
 """Messages to the user on standard error, with QEMU's prefixes.
 
-`PROG: WORDS: text`, `PROG:FILE:LINE: text`, `PROG: warning: text`; hints follow on lines of their own. `-msg timestamp=on` puts
-the time (ISO 8601, UTC) before, `guest-name=on` the guest's name.
+`PROG: WORDS: text`, `PROG:FILE:LINE: text`, `PROG: warning: text`; hints follow on lines of their own.
+`-msg timestamp=on` puts the time (ISO 8601, UTC) before, `guest-name=on` the guest's name.
 Source: BEHAVIOUR 3.1, "Error location prefix".
 """
 
@@ -23,12 +23,13 @@ def _to_stderr(text: str) -> None:
 
 
 class Reporter:
-    """Writes messages. `timestamp`, `guest_name` as -msg sets them; `write` takes whole lines."""
+    """Writes messages; `write` takes whole lines. `timestamp`, `shows_guest_name` as -msg sets them."""
 
     def __init__(self, prog: str, write: Callable[[str], None] = _to_stderr) -> None:
         self.prog = prog
         self.timestamp = False
         self.guest_name = ""
+        self.shows_guest_name = False
         self._write = write
 
     def _prefix(self, where: tuple[str, ...]) -> str:
@@ -36,7 +37,7 @@ class Reporter:
         if self.timestamp:
             now = datetime.datetime.now(datetime.UTC)
             out += now.strftime("%Y-%m-%dT%H:%M:%S.%fZ ")
-        if self.guest_name:
+        if self.shows_guest_name and self.guest_name:
             out += self.guest_name + " "
         if isinstance(where, InFile):
             return f"{out}{self.prog}:{':'.join(where)}: "
@@ -47,7 +48,7 @@ class Reporter:
         """An error: its text at its place, what failed because of it, then its hint."""
         hint = error.hint.rstrip("\n") + "\n" if error.hint else ""
         prefix = self._prefix(error.where)
-        lines = "".join(f"{prefix}{text}\n" for text in (error.text, *error.consequences))
+        lines = "".join(f"{prefix}{text}\n" for text in (error.text, *error.consequences) if text)
         self._write(lines + hint)
 
     def warn(self, text: str, where: tuple[str, ...] = ()) -> None:

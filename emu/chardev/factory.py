@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from emu.chardev.base import Chardev
 from emu.chardev.file import FileChardev
-from emu.chardev.mux import Mux
+from emu.chardev.mux import ESCAPE, Mux
 from emu.chardev.pty import Pty
 from emu.chardev.socket import Address, SocketChardev
 from emu.chardev.spec import Spec
@@ -18,12 +18,15 @@ from emu.loop.poll import MainLoop
 
 
 class Chardevs:
-    """The character devices of one process. quit: Ctrl-A x; info: a line for the user."""
+    """The character devices of one process. quit: Ctrl-A x; info: a line for the user; escape: for Ctrl-A."""
 
-    def __init__(self, loop: MainLoop, quit: Callable[[], None], info: Callable[[str], None]) -> None:
+    def __init__(
+        self, loop: MainLoop, quit: Callable[[], None], info: Callable[[str], None], escape: int = ESCAPE
+    ) -> None:
         self._loop = loop
         self._quit = quit
         self._info = info
+        self._escape = escape
         self._open: dict[str, Chardev] = {}  # everything to be closed, base devices of muxes included
         self._muxes: dict[str, Mux] = {}
 
@@ -35,7 +38,7 @@ class Chardevs:
         made = self._backend(spec, name)
         self._open[name] = made
         if spec.mux:
-            self._muxes[label] = Mux(label, made, self._quit)
+            self._muxes[label] = Mux(label, made, self._quit, self._escape)
 
     def _backend(self, spec: Spec, label: str) -> Chardev:
         if spec.backend == "stdio":
@@ -48,7 +51,7 @@ class Chardevs:
             sys.stdout.flush()
             return pty
         if spec.backend == "socket":
-            address = Address(spec.path, spec.host, int(spec.port or 0))
+            address = Address(spec.path, spec.host, int(spec.port or 0) & 0xFFFF)
             made = SocketChardev(label, self._loop, address, spec.server)
             if spec.server and spec.wait:
                 self._info(f"QEMU waiting for connection on: {made.filename}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emu.errors import OptionError, UserError
+from emu.errors import OptionError, UserError, strerror
 from emu.options.option import Option, load_topics, lookup_opt
 from emu.options.settings import Settings
 from emu.report import Reporter
@@ -57,6 +57,7 @@ def _pass_1(argv: Sequence[str]) -> list[tuple[Option | None, str, tuple[str, ..
 
 
 def _read_default_config(settings: Settings) -> None:
+    """The file that needs not be there."""
     from emu.options.config_record import record_config_file
 
     try:
@@ -64,11 +65,11 @@ def _read_default_config(settings: Settings) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        ...
+        raise OptionError(f"Could not open '{DEFAULT_CONFIG}': {strerror(error)}") from error
 
 
 def _add_disk(settings: Settings, path: str) -> None:
     """A word that is no option: a disk image."""
-    from emu.options.drives import add_drive
+    from emu.options.drives import drive_add
 
-    add_drive(settings, path, "", 0, "media=disk")
+    drive_add(settings, path, "", 0, "media=disk")

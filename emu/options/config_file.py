@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from emu.errors import InFile, OptionError, strerror
-from emu.options.keyval import Node, Tree
+from emu.options.keyval import Tree, Value
 
 LINE = 1023  # bytes of a line that are read at once
 _WS = r"[ \t\n\v\f\r]*"
@@ -44,11 +44,12 @@ def read_config(path: str) -> Iterator[Section]:
 
     Errors: OSError if it cannot be opened; OptionError.
     """
-    with open(path, "rb") as file:
-        try:
+    try:
+        with open(path, "rb") as file:
             data = file.read()
-        except OSError as error:
-            raise OptionError(f"Cannot read config file: {strerror(error)}") from error
+    except IsADirectoryError as error:
+        # a folder can be opened in C, and fails when it is read
+        raise OptionError(f"Cannot read config file: {strerror(error)}") from error
     yield from parse_config(data, path)
 
 
@@ -99,7 +100,7 @@ def crumple(items: Mapping[str, str]) -> Tree:
     return made
 
 
-def _crumple(items: Mapping[str, str]) -> Tree | list[Node]:
+def _crumple(items: Mapping[str, str]) -> Tree | list[Value]:
     below: dict[str, dict[str, str]] = {}
     scalars: dict[str, str] = {}
     for key, value in items.items():

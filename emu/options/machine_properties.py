@@ -13,16 +13,16 @@ from emu.errors import OptionError
 from emu.options import groups
 from emu.options.cpu import CpuModel, parse_cpu
 from emu.options.keyval import Tree, Value, dashify
-from emu.options.machine import MACHINES
 from emu.options.settings import Settings
 from emu.options.smp import Topology, topology
+from emu.options.topics.machine import MACHINES
 from emu.options.values import parse_bool, parse_int, parse_size
 from ipc.layout import MAX_HARTS
 
 MIB = 1 << 20
 DEFAULT_RAM = 128 * MIB
 RAM_STEP = 8 << 10  # QEMU rounds RAM up to this
-NEED_KERNEL = ("append", "initrd")
+NEED_KERNEL = ("append", "shim", "initrd")
 
 _AIA_GUESTS = "Set number of guest MMIO pages for AIA IMSIC. Valid value should be between 0 and 7."
 # name -> (type, help), as `-machine virt,help` prints them
@@ -111,9 +111,12 @@ def judge(s: Settings) -> MachineConfig:
     accel = props.pop("accel", None)
     ram_text = _memory_text(s)
     if name == "none":
+        _judge_boot(s, props)
         _judge_accel(s, accel)
         return MachineConfig(type="none")
+    _judge_boot(s, props)
     checkpoint = props.pop("x-checkpoint", "")
+    props.pop("shim", None)
     text: dict[str, str] = {}
     for key, value in props.items():
         if key not in PROPERTIES:
@@ -133,6 +136,17 @@ def judge(s: Settings) -> MachineConfig:
         append=text.get("append", ""), dtb=text.get("dtb", ""), dumpdtb=text.get("dumpdtb", ""),
         checkpoint=checkpoint if isinstance(checkpoint, str) else "",
     )  # fmt: skip
+
+
+def _judge_boot(s: Settings, props: Tree) -> None:
+    """The property `boot`: nothing tells firmware of it yet."""
+    from emu.options.boot_order import is_default, judge_boot
+
+    boot = props.pop("boot", {})
+    if not isinstance(boot, dict):
+        raise OptionError("Invalid parameter type for 'boot', expected: object")
+    if boot and not is_default(judge_boot(boot)):
+        s.lack("firmware cannot be told an order in this build", where=())
 
 
 def _tree(props: Tree, key: str) -> Tree:
@@ -163,11 +177,12 @@ def _judge_absent(text: dict[str, str], flags: dict[str, bool]) -> None:
 
 def _memory_text(s: Settings) -> str | None:
     """The size of -m; a bare number is in MiB."""
-    if s.memory_size is None:
+    size = s.groups.first(groups.MEMORY).get("size")
+    if size is None:
         return None
-    if not s.memory_size:
+    if not size:
         raise OptionError("missing 'size' option value")
-    return s.memory_size + "M" if s.memory_size[-1] in "0123456789" else s.memory_size
+    return size + "M" if size[-1] in "0123456789" else size
 
 
 def _judge_ram(s: Settings, ram_text: str | None, memory: Tree, backend: str | None) -> RamConfig:
@@ -182,18 +197,20 @@ def _judge_ram(s: Settings, ram_text: str | None, memory: Tree, backend: str | N
         except OptionError:
             raise OptionError("Parameter 'memory.size' expects size") from None
     size = -(-size // RAM_STEP) * RAM_STEP
+    if s.mem_path is not None and backend is not None:
+        raise OptionError("'-mem-path' can't be used together with'-machine memory-backend'")
     if backend is None:
-        return RamConfig(size)
-    found = next((o for o in s.objects if o.opts.id == backend), None)
+        return RamConfig(size, prealloc=s.mem_prealloc)
+    found = next((o for o in s.sets("object") if o.id == backend), None)
     if found is None:
         raise OptionError(f"Memory backend '{backend}' not found")
-    unknown = set(dict(found.opts.items)) - {"qom-type", "size", "prealloc", "share"}
+    unknown = set(dict(found.items)) - {"qom-type", "size", "prealloc", "share"}
     if unknown:
-        kind = found.opts.get("qom-type", "")
+        kind = found.get("qom-type", "")
         raise OptionError(f"Property '{kind}.{min(unknown)}' not found", where=found.where)
     try:
-        of_backend = parse_size("size", found.opts.get("size", "0"))
-        prealloc = found.opts.get_bool("prealloc", False)
+        of_backend = parse_size("size", found.get("size", "0"))
+        prealloc = found.get_bool("prealloc", s.mem_prealloc)
     except OptionError as error:
         raise error.at(found.where) from None
     if said is not None and of_backend != size:
@@ -201,19 +218,19 @@ def _judge_ram(s: Settings, ram_text: str | None, memory: Tree, backend: str | N
     if not of_backend or of_backend % RAM_STEP:
         raise OptionError("can't create backend with size 0" if not of_backend else
                           f"backend size must be a multiple of {RAM_STEP:#x}", where=found.where)  # fmt: skip
-    return RamConfig(of_backend, found.opts.get("qom-type", "").endswith("memfd"), prealloc)
+    return RamConfig(of_backend, found.get("qom-type", "").endswith("memfd"), prealloc)
 
 
 def _judge_accel(s: Settings, machine_accel: Value | None) -> None:
-    if machine_accel is not None and s.accels:
+    if machine_accel is not None and s.sets("accel"):
         raise OptionError('The -accel and "-machine accel=" options are incompatible')
     if isinstance(machine_accel, str) and "tcg" not in machine_accel.split(":"):
         raise OptionError(f"invalid accelerator {machine_accel.split(':')[0]}")
-    for said in s.accels:
-        name = said.opts.get("accel", "")
+    for said in s.sets("accel"):
+        name = said.get("accel", "")
         if name != "tcg":
             raise OptionError(f"invalid accelerator {name}", where=said.where)
-        for key, value in said.opts.items:
+        for key, value in said.items:
             _judge_tcg(key, value, said.where)
 
 
@@ -238,7 +255,3 @@ def _judge_tcg(key: str, value: str, where: tuple[str, ...]) -> None:
     elif key != "accel":
         raise OptionError(f"Property 'tcg-accel.{key}' not found", where=where)
 
-
-def guest_name(s: Settings) -> str:
-    """The name of the guest, "" if it has none."""
-    return s.groups.first(groups.NAME).get("guest", "")

@@ -5,8 +5,8 @@
     docs/options.md              emu.options.reference
     completion of bash and zsh   emu.options.completion
 
-An option is declared by `@option(...)` on the function that records it. The topics (modules of this
-package that declare options) are found by walking the package; a name declared twice fails at import.
+An option is declared by `@option(...)` on the function that records it, in a module of `topics`; these are
+found by walking. A name declared twice fails at import.
 Lookup takes one or two dashes (QEMU's `lookup_opt`).
 """
 
@@ -18,8 +18,8 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from emu import options
 from emu.errors import OptionError
+from emu.options import topics
 from emu.options.settings import Settings
 
 Handler = Callable[[Settings, str], None]
@@ -129,8 +129,8 @@ def option(
 
 
 def load_topics() -> None:
-    """Import every module of this package, so that all options are declared."""
-    for module in pkgutil.iter_modules(options.__path__, options.__name__ + "."):
+    """Import every module of `topics`, so that all options are declared."""
+    for module in pkgutil.iter_modules(topics.__path__, topics.__name__ + "."):
         importlib.import_module(module.name)
 
 

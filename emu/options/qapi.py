@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from emu.core.qdict import QValue
 from emu.errors import OptionError
 from emu.options.values import parse_bool, parse_int, parse_number, parse_size
 
-Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
-Tree: TypeAlias = "Mapping[str, Value]"
+Value: TypeAlias = QValue
+Tree: TypeAlias = "Mapping[str, object]"
 
 
 class Type:
@@ -75,17 +76,21 @@ class ListOf(Type):
 
 
 class Struct(Type):
-    """Members by name; a name that ends in `?` may be missing. branches: more members, chosen by `tag`."""
+    """Members by name; a name that ends in `?` may be missing.
+
+    branches: more of them, chosen by the member `tag`. opens: with members that nobody has described.
+    """
 
     json = "object"
 
     def __init__(
         self, members: Mapping[str, Type] | None = None, tag: str = "",
-        branches: Mapping[str, Mapping[str, Type]] | None = None, **more: Type,
+        branches: Mapping[str, Struct] | None = None, *, opens: bool = False, **more: Type,
     ) -> None:  # fmt: skip
         self.members = {**(members or {}), **more}
         self.tag = tag
         self.branches = branches or {}
+        self.opens = opens
 
 
 class Reference(Type):
@@ -132,16 +137,16 @@ def _or_complain(parse: Callable[[str, str], int], text: str, complaint: str) ->
         raise OptionError(complaint) from None
 
 
-def _scalar_of_json(type_: Type, full: str, value: Value) -> Value:
+def _scalar_of_json(type_: Type, full: str, value: object) -> Value:
     if isinstance(type_, Bool):
-        fits = isinstance(value, bool)
+        if isinstance(value, bool):
+            return value
     elif isinstance(type_, Int):
-        fits = isinstance(value, int) and not isinstance(value, bool)
-    else:
-        fits = isinstance(value, str)
-    if not fits:
-        raise OptionError(f"Invalid parameter type for '{full}', expected: {type_.json}")
-    return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    elif isinstance(value, str):
+        return value
+    raise OptionError(f"Invalid parameter type for '{full}', expected: {type_.json}")
 
 
 def _checked(type_: Type, name: str, value: Value) -> Value:
@@ -159,7 +164,7 @@ class _TreeReader:
     def __init__(self, from_text: bool) -> None:
         self._from_text = from_text
 
-    def read(self, type_: Type, name: str, full: str, value: Value) -> Value:
+    def read(self, type_: Type, name: str, full: str, value: object) -> Value:
         if isinstance(type_, Reference):
             if isinstance(value, str):
                 return value
@@ -180,9 +185,8 @@ class _TreeReader:
 
     def struct(self, struct: Struct, prefix: str, tree: Tree) -> dict[str, Value]:
         out: dict[str, Value] = {}
-        self._members(struct.members, prefix, tree, out)
-        if struct.tag:
-            self._members(struct.branches.get(str(out[struct.tag]), {}), prefix, tree, out)
+        if self._members(struct, prefix, tree, out):
+            return {**{name: as_value(value) for name, value in tree.items()}, **out}
         for name, value in tree.items():
             if name not in out:
                 if isinstance(value, dict | list) and self._from_text:
@@ -190,15 +194,26 @@ class _TreeReader:
                 raise OptionError(f"Parameter '{prefix}{name}' is unexpected")
         return out
 
-    def _members(
-        self, members: Mapping[str, Type], prefix: str, tree: Tree, out: dict[str, Value]
-    ) -> None:
-        for member, type_ in members.items():
+    def _members(self, struct: Struct, prefix: str, tree: Tree, out: dict[str, Value]) -> bool:
+        """Read the members into `out`; whether there may be others."""
+        for member, type_ in struct.members.items():
             name = member.rstrip("?")
             if name in tree:
                 out[name] = self.read(type_, name, prefix + name, tree[name])
             elif name == member:
                 raise OptionError(f"Parameter '{prefix}{name}' is missing")
+        branch = struct.branches.get(str(out.get(struct.tag)))
+        return struct.opens or (branch is not None and self._members(branch, prefix, tree, out))
+
+
+def as_value(thing: object) -> Value:
+    """What a tree holds, as it is: for members that nobody has described."""
+    if isinstance(thing, dict):
+        return {str(name): as_value(value) for name, value in thing.items()}
+    if isinstance(thing, list):
+        return [as_value(item) for item in thing]
+    assert thing is None or isinstance(thing, bool | int | float | str)
+    return thing
 
 
 def visit_keyval(struct: Struct, tree: Tree) -> dict[str, Value]:
@@ -223,28 +238,30 @@ def visit_opts(struct: Struct, items: Sequence[tuple[str, str]], id: str | None 
     if id is not None:
         said["id"] = [id]
     out: dict[str, Value] = {}
-    _flat_members(struct.members, said, out)
-    if struct.tag:
-        _flat_members(struct.branches.get(str(out[struct.tag]), {}), said, out)
+    _flat_members(struct, said, out)
     for name in said:
         if name not in out:
             raise OptionError(f"Invalid parameter '{name}'")
     return out
 
 
-def _flat_members(members: Mapping[str, Type], said: Mapping[str, list[str]], out: dict[str, Value]) -> None:
-    for member, type_ in members.items():
+def _flat_members(struct: Struct, said: Mapping[str, list[str]], out: dict[str, Value]) -> None:
+    for member, type_ in struct.members.items():
         name = member.rstrip("?")
         texts = said.get(name)
         if texts is None:
             if name == member:
-                raise OptionError(f"Parameter '{name}' is missing")
+                # a flat set cannot hold a struct: QEMU looks for its members instead
+                first = next(iter(type_.members)) if isinstance(type_, Struct) else name
+                raise OptionError(f"Parameter '{first}' is missing")
         elif isinstance(type_, ListOf):
             out[name] = [value for text in texts for value in _flat_items(type_.item, name, text)]
         elif isinstance(type_, Struct):
             raise OptionError(f"Invalid parameter '{name}'")
         else:
             out[name] = _checked(type_, name, _scalar_of_opt(type_, name, texts[-1]))
+    if branch := struct.branches.get(str(out.get(struct.tag))):
+        _flat_members(branch, said, out)
 
 
 RANGE_MOST = 65536  # numbers that one range may stand for

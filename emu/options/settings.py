@@ -43,16 +43,6 @@ class Lack:
     where: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class DriveShortcut:
-    """A drive that an option like -hda adds. interface "": the machine's default one; index -1: any."""
-
-    file: str
-    interface: str
-    index: int
-    media: str
-
-
 @dataclass
 class Settings:
     """The record. Fields hold raw text where a later phase gives them their meaning.
@@ -71,7 +61,6 @@ class Settings:
     mem_path: Said | None = None
     mem_prealloc: bool = False
     # back ends and devices that are not in groups
-    objects: list[SaidTree] = field(default_factory=list)
     json_devices: list[SaidTree] = field(default_factory=list)
     blockdevs: list[SaidTree] = field(default_factory=list)
     netdevs: list[SaidTree] = field(default_factory=list)  # of the modern kinds
@@ -81,6 +70,7 @@ class Settings:
     debugcons: list[Said] = field(default_factory=list)
     gdbs: list[Said] = field(default_factory=list)
     usb_devices: list[Said] = field(default_factory=list)
+    monitors: int = 0  # that -monitor and -qmp have asked for
     qtest: Said | None = None
     qtest_log: str | None = None
     snapshot: bool = False
@@ -102,8 +92,6 @@ class Settings:
     # logs and messages
     log_items: str | None = None
     log_file: str | None = None
-    guest_name: str = ""  # as messages show it
-    name_in_messages: bool = False
     # small things
     data_dirs: list[str] = field(default_factory=list)
     list_data_dirs: bool = False

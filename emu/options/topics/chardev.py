@@ -1,84 +1,123 @@
-"""Options about character devices and displays: -serial, -chardev, -monitor, -nographic, -display."""
+"""Options about character devices and what talks on them: serial ports, monitors."""
 
 from __future__ import annotations
 
-from emu.errors import Leave, OptionError
-from emu.options import groups, keyval
-from emu.options.option import Topic, option
-from emu.options.settings import SaidOpts, Settings
+import re
 
-DISPLAYS = ("none",)
-OTHER_DISPLAYS = ("gtk", "sdl", "egl-headless", "curses", "cocoa", "spice-app", "dbus")
+from emu.errors import Leave
+from emu.options.option import Ask, Status, Topic, option
+from emu.options.settings import Settings
+
 CHARDEV_BACKENDS = ("file", "null", "pty", "socket", "stdio")
-DISPLAY_HELP = (
-    "Available display backend types:\nnone\n\n"
-    "Some display backends support suboptions, which can be set with\n"
-    "   -display backend,option=value,option=value...\n"
-)
+_NO_MONITOR = "there are no monitors"
+_DEV = ("stdio", "mon:stdio", "null", "none", "pty", "file:", "unix:", "tcp:", "chardev:")
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)")
 
 
-@option("nographic", topic=Topic.DISPLAY,
-        help="disable graphical output and redirect serial I/Os to console")  # fmt: skip
-def nographic(s: Settings, _arg: str) -> None:
-    """Display none, graphics off, and the default serial port on the terminal."""
-    s.nographic = True
-    s.display = "none"
-    s.machine["graphics"] = "off"
+@option("chardev", topic=Topic.CHARDEV, group="chardev", ask=Ask.CHARDEV,
+        args="help\n"
+             "null,id=id[,mux=on|off]\n"
+             "socket,id=id[,host=host],port=port[,server=on|off][,wait=on|off][,mux=on|off] (tcp)\n"
+             "socket,id=id,path=path[,server=on|off][,wait=on|off][,mux=on|off] (unix)\n"
+             "file,id=id,path=path[,input-path=input-file][,append=on|off][,mux=on|off]\n"
+             "pty,id=id[,mux=on|off]\n"
+             "stdio,id=id[,mux=on|off][,signal=on|off]",
+        help="add a character device; -serial chardev:ID uses it")  # fmt: skip
+def chardev(s: Settings, arg: str) -> None:
+    """Created before the machine, in the order of the line."""
+    if s.parse("chardev", arg, implied=True).get("backend") in ("help", "?"):
+        names = "".join(f"\n  {name}" for name in CHARDEV_BACKENDS)
+        raise Leave(f"Available chardev backend types: {names}\n")
 
 
-@option("display", args="none", topic=Topic.DISPLAY, help="select display backend type")
-def display(s: Settings, arg: str) -> None:
-    """Only `none` exists. QEMU's other names give its text for a build without them."""
-    if arg in ("help", "?"):
-        raise Leave(DISPLAY_HELP)
-    said = keyval.parse(arg, implied="type")
-    kind = said.pop("type", None)
-    if not isinstance(kind, str):
-        raise OptionError("Parameter 'type' is missing")
-    if kind not in DISPLAYS + OTHER_DISPLAYS:
-        raise OptionError(f"Parameter 'type' does not accept value '{kind}'")
-    if said and kind == "none":
-        raise OptionError(f"Parameter '{next(iter(said))}' is unexpected")
-    s.display = kind
-
-
-@option("serial", args="dev", topic=Topic.DEBUG, help="redirect the serial port to char device 'dev'")
+@option("serial", args="dev", topic=Topic.DEBUG, after="fw_cfg", words=_DEV,
+        help="redirect the serial port to char device 'dev'")  # fmt: skip
 def serial(s: Settings, arg: str) -> None:
     """The N-th option is for the N-th port."""
     s.serials.append(s.said(arg))
+    s.off.add("serial")
+    if arg.startswith("mon:"):
+        s.off.add("monitor")
 
 
-@option("monitor", args="dev", topic=Topic.DEBUG, help="redirect the monitor to char device 'dev'")
-def monitor(s: Settings, arg: str) -> None:
-    """`none`: no monitor (there is none in this build)."""
-    s.monitors.append(s.said(arg))
-
-
-@option("parallel", args="dev", topic=Topic.DEBUG, help="redirect the parallel port to char device 'dev'")
+@option("parallel", args="dev", topic=Topic.DEBUG, words=_DEV,
+        help="redirect the parallel port to char device 'dev' (the machine has none)")  # fmt: skip
 def parallel(s: Settings, arg: str) -> None:
-    """The machine has no parallel port; `none` and `null` say so."""
+    """The device is made, and nothing is connected to it."""
     s.parallels.append(s.said(arg))
+    s.off.add("parallel")
+    if arg.startswith("mon:"):
+        s.off.add("monitor")
 
 
-@option("chardev", args="backend,id=id[,path=path][,server=on|off][,wait=on|off][,mux=on|off]...",
-        topic=Topic.CHARDEV, help="add a character device; -serial chardev:ID uses it")  # fmt: skip
-def chardev(s: Settings, arg: str) -> None:
-    """Created before the machine, in the order of the line."""
-    if arg in ("help", "?"):
-        names = "".join(f"\n  {name}" for name in CHARDEV_BACKENDS)
-        raise Leave(f"Available chardev backend types: {names}\n")
-    s.chardevs.append(SaidOpts(s.groups.parse_noisily(groups.CHARDEV, arg, permit_abbrev=True), s.where))
+@option("monitor", args="dev", topic=Topic.DEBUG, words=("none", "stdio"), status=Status.CHECKED,
+        why=f"{_NO_MONITOR}; `none` is accepted",
+        help="redirect the monitor to char device 'dev'")  # fmt: skip
+def monitor(s: Settings, arg: str) -> None:
+    """`none` (and what begins so): no monitor."""
+    s.off.add("monitor")
+    if not arg.startswith("none"):
+        _monitor(s, arg, "readline", False)
 
 
-@option("vga", args="none", topic=Topic.DISPLAY, help="select video card type (there is none)")
-def vga(s: Settings, arg: str) -> None:
-    """Accepted for the lines of others: only `none`."""
-    if arg != "none":
-        raise OptionError(f"unknown vga type: {arg}")
+def _monitor(s: Settings, arg: str, mode: str, pretty: bool) -> None:
+    from emu.options.monitors import monitor_parse
+
+    monitor_parse(s, arg, mode, pretty)
 
 
-@option("audio", args="none", topic=Topic.DISPLAY, help="select audio device (there is none)")
-def audio(s: Settings, arg: str) -> None:
-    """Accepted for the lines of others: only `none`."""
-    if arg != "none":
-        s.unsupported.append(s.said(arg))
+@option("qmp", args="dev", topic=Topic.DEBUG, words=_DEV, status=Status.CHECKED, why=_NO_MONITOR,
+        help="like -monitor but opens in 'control' mode")  # fmt: skip
+def qmp(s: Settings, arg: str) -> None:
+    """A monitor for programs."""
+    _monitor(s, arg, "control", False)
+    s.off.add("monitor")
+
+
+@option("qmp-pretty", args="dev", topic=Topic.DEBUG, words=_DEV, status=Status.CHECKED, why=_NO_MONITOR,
+        help="like -qmp but uses pretty JSON formatting")  # fmt: skip
+def qmp_pretty(s: Settings, arg: str) -> None:
+    """A monitor for programs and those who watch."""
+    _monitor(s, arg, "control", True)
+    s.off.add("monitor")
+
+
+@option("mon", args="[chardev=]name[,mode=readline|control][,pretty[=on|off]]", topic=Topic.DEBUG,
+        group="mon", status=Status.CHECKED, why=_NO_MONITOR,
+        help="a monitor on the character device 'name'")  # fmt: skip
+def mon(s: Settings, arg: str) -> None:
+    """Judged when monitors are made."""
+    s.parse("mon", arg, implied=True)
+    s.off.add("monitor")
+
+
+@option("debugcon", args="dev", topic=Topic.DEBUG, words=_DEV, status=Status.CHECKED,
+        why="there is no device for it", help="redirect the debug console to char device 'dev'")  # fmt: skip
+def debugcon(s: Settings, arg: str) -> None:
+    """An ISA device, which the machine has no bus for."""
+    s.debugcons.append(s.said(arg))
+
+
+@option("echr", args="chr", topic=Topic.DEBUG, after="watchdog-action",
+        help="set terminal escape character instead of ctrl-a (its number)")  # fmt: skip
+def echr(s: Settings, arg: str) -> None:
+    """A number as strtol reads it; what is none gives a remark and, as in QEMU, 0."""
+    m = _INTEGER.match(arg)
+    if m is None:
+        import sys
+
+        sys.stdout.write("Bad argument to echr\n")
+    s.escape = _strtol(m[0]) if m else 0
+
+
+def _strtol(text: str) -> int:
+    """An integer of C: 0x hexadecimal, 0 octal as far as its digits go."""
+    digits = text.strip(" \t\n\v\f\r+-")
+    if digits[:2] in ("0x", "0X"):
+        value = int(digits, 16)
+    elif digits.startswith("0"):
+        octal = re.match(r"[0-7]*", digits)
+        value = int((octal[0] if octal else "") or "0", 8)
+    else:
+        value = int(digits)
+    return -value if "-" in text else value

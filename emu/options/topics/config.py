@@ -40,7 +40,8 @@ def nodefaults(s: Settings, _arg: str) -> None:
     s.defaults = False
 
 
-@option("readconfig", args="<file>", topic=Topic.DEBUG, after="sandbox", ask=Ask.FILE, help="read config file")
+@option("readconfig", args="<file>", topic=Topic.DEBUG, after="sandbox", ask=Ask.FILE,
+        help="read config file")  # fmt: skip
 def readconfig(s: Settings, arg: str) -> None:
     """As if its sections stood here on the line."""
     from emu.options.config_record import record_config_file

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from emu.errors import Leave, OptionError
 from emu.options.option import Ask, Status, Topic, option
-from emu.options.settings import NOT_IN_BUILD, Settings
+from emu.options.settings import Said, SaidTree, Settings
 
 
 @option("device", args="driver[,prop[=value][,...]]", ask=Ask.DEVICE, after="audiodev",
@@ -19,3 +18,36 @@ def device(s: Settings, arg: str) -> None:
         s.json_devices.append(SaidTree(json_object(arg), s.where))
     else:
         s.parse("device", arg, implied=True)
+
+
+@option("object", args="TYPENAME[,PROP1=VALUE1,...]", topic=Topic.OBJECT, ask=Ask.OBJECT,
+        help="create a new object of type TYPENAME; 'id' must be set\n"
+             "use '-object help' for a list of types, '-object TYPENAME,help' for properties")  # fmt: skip
+def object_(s: Settings, arg: str) -> None:
+    """Judged in pass 2; created in three goes, by type: see `objects`."""
+    from emu.options.objects import judge_object
+
+    judge_object(s, arg)
+
+
+@option("usb", topic=Topic.USB, status=Status.REFUSED, why="there is no USB",
+        help="enable the machine's USB host controller")  # fmt: skip
+def usb(s: Settings, _arg: str) -> None:
+    """-machine usb=on."""
+    s.machine["usb"] = "on"
+
+
+@option("usbdevice", args="name", topic=Topic.USB, status=Status.REFUSED, why="there is no USB",
+        help="add the USB device 'name'")  # fmt: skip
+def usbdevice(s: Settings, arg: str) -> None:
+    """-machine usb=on, and a device."""
+    s.machine["usb"] = "on"
+    s.usb_devices.append(Said(arg, s.where))
+
+
+@option("tpmdev", args="passthrough|emulator,id=id[,...]", topic=Topic.TPM, status=Status.REFUSED,
+        why="there is no TPM", help="configure the back end of a TPM")  # fmt: skip
+def tpmdev(s: Settings, arg: str) -> None:
+    """As in a build of QEMU without TPM."""
+    s.parse("tpmdev", arg, implied=True)
+    s.lack("there is no TPM in this build")

@@ -82,7 +82,8 @@ def only_migratable(s: Settings, _arg: str) -> None:
 
 
 @option("dump-vmstate", args="<file>", topic=Topic.DEBUG, after="msg", status=Status.CHECKED,
-        why="no device describes its state yet", help="write a description of the devices' state to a file")  # fmt: skip
+        why="no device describes its state yet",
+        help="write a description of the devices' state to a file")  # fmt: skip
 def dump_vmstate(s: Settings, arg: str) -> None:
     """The file is made when the option is read; only one may be given."""
     from emu.options.early import open_vmstate_dump

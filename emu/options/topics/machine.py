@@ -22,9 +22,7 @@ ACCEL_HELP = "Accelerators supported in QEMU binary:\ntcg\n"
              "dumpdtb=file writes the device tree to a file and quits")  # fmt: skip
 def machine(s: Settings, arg: str) -> None:
     """Properties accumulate over repeated options; the last value of a key wins."""
-    said, wants_help = keyval.parse(arg, implied="type")
-    keyval.merge(s.machine, said)
-    if wants_help:
+    if keyval.parse_into(s.machine, arg, "type"):
         from emu.options.machine_properties import properties_help
 
         name = s.machine_text("type")
@@ -61,7 +59,7 @@ def smp(s: Settings, arg: str) -> None:
 def _property(s: Settings, group: str, key: str, arg: str) -> None:
     """key=value that becomes a property of the machine, with the names of an option group."""
     options = qemu_find_opts(group)
-    said, wants_help = keyval.parse(arg, implied=options.implied_opt_name)
+    said, wants_help = keyval.parse_help(arg, options.implied_opt_name)
     if wants_help:
         raise Leave(options.help_text())
     keyval.merge(s.machine, {key: said})
@@ -81,7 +79,8 @@ def numa(s: Settings, arg: str) -> None:
 @option("boot", group="boot-opts", after="global",
         args="[order=drives][,once=drives][,menu=on|off]\n"
              " [,splash=sp_name][,splash-time=sp_time][,reboot-timeout=rb_time][,strict=on|off]",
-        status=Status.CHECKED, why="no fw_cfg device tells the firmware; values that are the default are accepted",
+        status=Status.CHECKED,
+        why="no fw_cfg device tells the firmware; values that are the default are accepted",
         help="order of the devices that firmware looks at: floppy (a), hard disk (c),\n"
              "CD-ROM (d), network (n); once= for the first boot alone")  # fmt: skip
 def boot(s: Settings, arg: str) -> None:

@@ -28,7 +28,7 @@ def show_version(s: Settings, _arg: str) -> None:
              "with debug-threads=on the workers keep names that tell them apart")  # fmt: skip
 def name(s: Settings, arg: str) -> None:
     """The process is named before the machine is built; -msg shows the guest's name from here on."""
-    s.guest_name = s.parse("name", arg, implied=True).get("guest", "")
+    s.reporter.guest_name = s.parse("name", arg, implied=True).get("guest", "")
 
 
 @option("uuid", args="%08x-%04x-%04x-%04x-%012x", help="specify machine UUID")
@@ -133,4 +133,4 @@ def msg(s: Settings, arg: str) -> None:
     """Holds from this option on."""
     opts = s.parse("msg", arg)
     s.reporter.timestamp = opts.get_bool("timestamp", False)
-    s.name_in_messages = opts.get_bool("guest-name", False)
+    s.reporter.shows_guest_name = opts.get_bool("guest-name", False)
