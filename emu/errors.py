@@ -30,8 +30,8 @@ class UserError(EmuError):
     """Something the user asked for cannot be.
 
     Attributes: text (one line, no full stop; empty if the consequences say all), consequences (further
-    lines of the same kind: what failed because of it), hint (lines printed without a prefix, or ""), where (the words of the command line at
-    fault, empty if the error has no such place).
+    lines of the same kind: what failed because of it), hint (lines printed without a prefix, or ""),
+    where (the words of the command line at fault, empty if the error has no such place).
     """
 
     def __init__(

@@ -106,7 +106,7 @@ def qemu_process_early_options(s: Settings) -> Log:
     items = parse_items(s.log_items) if s.log_items is not None else frozenset()
     for name in without_effect(items):
         s.reporter.warn(f"log item '{name}' has no effect in this build")
-    return Log.open(items, s.log_file)
+    return Log.open(items, s.log_file if s.trace_file is None else s.trace_file)
 
 
 def qemu_process_help_options(s: Settings) -> None:

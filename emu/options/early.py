@@ -105,6 +105,7 @@ def judge_trace(s: Settings, opts: QemuOpts) -> None:
     Errors: OptionError; Leave with the (empty) list for `help`.
     """
     enable, events = opts.get("enable", ""), opts.get("events")
+    s.trace_file = opts.get("file", s.trace_file)
     if enable in ("help", "?"):
         raise Leave("")
     names = [enable]

@@ -146,7 +146,7 @@ def _judge_boot(s: Settings, props: Tree) -> None:
     if not isinstance(boot, dict):
         raise OptionError("Invalid parameter type for 'boot', expected: object")
     if boot and not is_default(judge_boot(boot)):
-        s.lack("firmware cannot be told an order in this build", where=())
+        s.lack("firmware cannot be told an order in this build", where=s.boot.where if s.boot else ())
 
 
 def _tree(props: Tree, key: str) -> Tree:

@@ -52,7 +52,7 @@ _KINDS = {
     }),
     "l2tpv3": Struct({
         "src": STR, "dst": STR, "srcport?": STR, "dstport?": STR, "ipv6?": BOOL, "udp?": BOOL,
-        "cookie64?": BOOL, "counter?": BOOL, "pincounter?": BOOL, "txcookie?": UINT64, "rxcookie?": UINT64, 
+        "cookie64?": BOOL, "counter?": BOOL, "pincounter?": BOOL, "txcookie?": UINT64, "rxcookie?": UINT64,
         "txsession": UINT32,
         "rxsession?": UINT32, "offset?": UINT32,
     }),

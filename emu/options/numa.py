@@ -51,11 +51,19 @@ def judge_numa(s: Settings, has_numa: bool, max_harts: int) -> None:
     Errors: OptionError at the option.
     """
     nodes: set[int] = set()
+    memories = {opts.id for opts in s.sets("object")}
     for opts in s.sets("numa"):
         try:
-            _judge(visit_opts(_NUMA, opts.items, opts.id), nodes, has_numa, max_harts)
+            said = visit_opts(_NUMA, opts.items, opts.id)
+            _judge(said, nodes, has_numa, max_harts)
+            if said.get("memdev", None) not in (None, *memories):
+                raise OptionError(f"memdev={said['memdev']} is ambiguous")
         except OptionError as error:
             raise error.at(opts.where) from None
+        if "mem" in said:
+            s.reporter.warn(
+                "Parameter -numa node,mem is deprecated, use -numa node,memdev instead", opts.where
+            )
         s.lack("there are no nodes in this build", NOT_SUPPORTED, where=opts.where)
 
 
@@ -90,7 +98,9 @@ def _judge_node(said: dict[str, Value], nodes: set[int], max_harts: int) -> None
     if node in nodes:
         raise OptionError(f"Duplicate NUMA nodeid: {node}")
     if "mem" in said and "memdev" in said:
-        raise OptionError("cannot specify both mem= and memdev=")
+        raise OptionError(
+            "numa configuration should use either mem= or memdev=,mixing both is not allowed"
+        )
     cpus = said.get("cpus", [])
     assert isinstance(cpus, list)
     for cpu in cpus:

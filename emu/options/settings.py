@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from emu.options import groups  # noqa: F401  # declares them
 from emu.options.config_groups import qemu_find_opts
 from emu.options.keyval import Tree
 from emu.options.option_groups import OptionGroups
@@ -58,6 +59,7 @@ class Settings:
     # the machine
     machine: Tree = field(default_factory=dict)
     cpu: str | None = None
+    boot: Said | None = None
     mem_path: Said | None = None
     mem_prealloc: bool = False
     # back ends and devices that are not in groups
@@ -92,6 +94,7 @@ class Settings:
     # logs and messages
     log_items: str | None = None
     log_file: str | None = None
+    trace_file: str | None = None  # takes the place of log_file
     # small things
     data_dirs: list[str] = field(default_factory=list)
     list_data_dirs: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emu.errors import OptionError
+from emu.errors import Leave, OptionError
 from emu.options.option import Ask, Status, Topic, option
 from emu.options.settings import Settings
 
@@ -110,6 +110,10 @@ def semihosting_config(s: Settings, arg: str) -> None:
         opts = s.parse("semihosting-config", arg)
     except OptionError as error:
         error.consequences = (failed,)
+        raise
+    except Leave:
+        # QEMU complains about a request for help as well
+        s.reporter.error(OptionError(failed, where=s.where))
         raise
     if opts.get("target", "auto") not in ("native", "gdb", "auto"):
         raise OptionError(failed)

@@ -85,6 +85,7 @@ def numa(s: Settings, arg: str) -> None:
              "CD-ROM (d), network (n); once= for the first boot alone")  # fmt: skip
 def boot(s: Settings, arg: str) -> None:
     """Merged into the machine's property `boot`."""
+    s.boot = s.said(arg)
     _property(s, "boot-opts", "boot", arg)
 
 
