@@ -16,7 +16,8 @@ from emu.options.keyval import Tree, Value, dashify
 from emu.options.machine import MACHINES
 from emu.options.settings import Settings
 from emu.options.smp import Topology, topology
-from emu.options.values import parse_bool, parse_int, parse_size
+from emu.options.values import parse_bool, parse_size
+from emu.options.visitor import KEYVAL
 from ipc.layout import MAX_HARTS
 
 MIB = 1 << 20
@@ -232,7 +233,7 @@ def _judge_tcg(key: str, value: str, where: tuple[str, ...]) -> None:
             raise OptionError(f"{key}=on is not supported in this build", where=where)
     elif key == "tb-size":
         try:
-            parse_int(key, value)
+            KEYVAL.int64(key, value)
         except OptionError as error:
             raise error.at(where) from None
     elif key != "accel":
