@@ -177,10 +177,10 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
     defaults = judges.judge_defaults(s, traits)
     if s.display not in (None, "none"):
         raise UserError(f"Display '{s.display}' is not available, please check your install")
-    judges.judge_early_backends(s, traits)
+    drives = judges.judge_early_backends(s, traits)
     config = judge(s)
     icount.judge_icount(s)
-    judges.judge_late_backends(s, traits, config.smp.max_cpus)
+    judges.judge_late_backends(s, traits, drives, config.smp.max_cpus)
     judges.refuse_lacking(s)
     if config.type == "none":
         raise UserError("machine 'none' is not supported in this build")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from emu.errors import OptionError
 from emu.options.config_groups import qemu_find_opts
-from emu.options.qapi import Enum, Struct, visit_json
+from emu.options.qapi import Enum, Struct, visit_opts
 from emu.options.settings import Settings
 
 _ACTIONS = Struct({
@@ -22,7 +22,7 @@ def judge_actions(s: Settings) -> dict[str, str]:
     """The actions that were said. Errors: OptionError, at the first option that said any."""
     opts = s.groups.first(qemu_find_opts("action"))
     try:
-        said = visit_json(_ACTIONS, opts.to_qdict())
+        said = visit_opts(_ACTIONS, opts)
     except OptionError as error:
         raise error.at(opts.where) from None
     return {name: str(value) for name, value in said.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from emu.errors import Leave, OptionError
 from emu.options import keyval
-from emu.options.qapi import BOOL, STR, UINT32, Enum, Struct, Value, visit_json, visit_keyval
+from emu.options.qapi import BOOL, STR, UINT32, Enum, Said, Struct, visit_argument, visit_tree
 
 DRIVERS_HELP = "Available audio drivers:\nnone\n"
 CARDS_HELP = (
@@ -23,23 +23,19 @@ _AUDIODEV = Struct({"id": STR, "driver": Enum("none"), "timer-period?": UINT32},
 })  # fmt: skip
 
 
-def judge_audiodev(arg: str) -> dict[str, Value]:
+def judge_audiodev(arg: str) -> Said:
     """What -audiodev says. Errors: OptionError; Leave for `help`."""
     if arg in ("help", "?"):
         raise Leave(DRIVERS_HELP)
-    if arg.startswith("{"):
-        from emu.options.json_argument import json_object
-
-        return visit_json(_AUDIODEV, json_object(arg))
-    return judge_audiodev_tree(keyval.parse(arg, implied="driver"))
+    return visit_argument(_AUDIODEV, arg, "driver")
 
 
-def judge_audiodev_tree(tree: keyval.Tree) -> dict[str, Value]:
+def judge_audiodev_tree(tree: keyval.Tree) -> Said:
     """What a section of a configuration file says. Errors: OptionError."""
-    return visit_keyval(_AUDIODEV, tree)
+    return visit_tree(_AUDIODEV, tree)
 
 
-def judge_audio(arg: str) -> dict[str, Value]:
+def judge_audio(arg: str) -> Said:
     """What -audio says: a driver, and with `model` a card. Errors: OptionError; Leave for `help`."""
     tree, wants_help = keyval.parse_help(arg, "driver")
     if wants_help or tree.get("driver") in ("help", "?"):

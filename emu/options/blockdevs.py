@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from emu.core.ids import id_wellformed
 from emu.errors import OptionError
-from emu.options import keyval
-from emu.options.drives import KNOWN_DRIVERS
+from emu.options.drives import KNOWN_DRIVERS, check_file
 from emu.options.qapi import (
     BOOL,
     INT,
@@ -19,10 +18,9 @@ from emu.options.qapi import (
     UINT64,
     Enum,
     Reference,
+    Said,
     Struct,
-    Value,
-    visit_json,
-    visit_keyval,
+    visit_argument,
 )  # fmt: skip
 from emu.options.settings import Settings
 from emu.options.sockets import SOCKET_ADDRESS
@@ -66,13 +64,9 @@ _BRANCHES = {
 _BLOCKDEV.branches = {driver: _BRANCHES.get(driver, Struct(opens=True)) for driver in KNOWN_DRIVERS}
 
 
-def judge_blockdev(arg: str) -> dict[str, Value]:
+def judge_blockdev(arg: str) -> Said:
     """What the argument means by the schema. Errors: OptionError."""
-    if arg.startswith("{"):
-        from emu.options.json_argument import json_object
-
-        return visit_json(_BLOCKDEV, json_object(arg))
-    return visit_keyval(_BLOCKDEV, keyval.parse(arg, implied="driver"))
+    return visit_argument(_BLOCKDEV, arg, "driver")
 
 
 def judge_blockdevs(s: Settings) -> None:
@@ -86,7 +80,7 @@ def judge_blockdevs(s: Settings) -> None:
         s.lack("there are no disks in this build", where=said.where)
 
 
-def _judge_node(node: dict[str, Value], names: set[str], *, root: bool) -> None:
+def _judge_node(node: Said, names: set[str], *, root: bool) -> None:
     name = node.get("node-name")
     if name is None and root:
         raise OptionError("'node-name' must be specified for the root node")
@@ -97,6 +91,8 @@ def _judge_node(node: dict[str, Value], names: set[str], *, root: bool) -> None:
         child = node.get(key)
         if isinstance(child, str) and child not in names:
             raise OptionError(f"Cannot find device='{child}' nor node-name='{child}'")
+    if node["driver"] in ("file", "host_device", "host_cdrom"):
+        check_file(str(node["filename"]))
     if isinstance(name, str):
         if not id_wellformed(name) or len(name) > _NODE_NAME_MOST:
             raise OptionError(f"Invalid node-name: '{name}'")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from emu.errors import OptionError
 from emu.options.keyval import Tree
-from emu.options.qapi import BOOL, INT, STR, Struct, Value, visit_keyval
+from emu.options.qapi import BOOL, INT, STR, Said, Struct, visit_tree
 
 _DEVICES = "abcdefghijklmnop"
 _BOOT = Struct({"boot?": Struct({
@@ -16,9 +16,9 @@ _BOOT = Struct({"boot?": Struct({
 })})  # fmt: skip
 
 
-def judge_boot(tree: Tree) -> dict[str, Value]:
+def judge_boot(tree: Tree) -> Said:
     """What the machine's property `boot` means. Errors: OptionError."""
-    said = visit_keyval(_BOOT, {"boot": tree})["boot"]
+    said = visit_tree(_BOOT, {"boot": tree})["boot"]
     assert isinstance(said, dict)
     for key in ("order", "once"):
         _check_devices(str(said.get(key, "")))
@@ -33,6 +33,6 @@ def _check_devices(text: str) -> None:
             raise OptionError(f"Boot device '{device}' was given twice")
 
 
-def is_default(said: dict[str, Value]) -> bool:
+def is_default(said: Said) -> bool:
     """Whether it asks for nothing that is not so anyway."""
     return all(value is False for value in said.values())

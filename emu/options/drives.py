@@ -7,6 +7,7 @@ Source: BEHAVIOUR 3.4 (bare word); QEMU's drive_new, by running QEMU 10.0.13.
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from dataclasses import dataclass
 
 from emu.core.qdict import QDict
@@ -81,6 +82,15 @@ def judge_drives(s: Settings, default_interface: str) -> list[Drive]:
             raise error.at(opts.where) from None
         s.lack("there are no disks in this build", where=opts.where)
     return drives
+
+
+def check_orphaned(drives: list[Drive], interfaces: Container[str]) -> None:
+    """Drives on buses that the machine has not. Errors: OptionError, which names them all."""
+    lines = [(f"machine type does not support if={d.interface},bus={d.bus},unit={d.unit}", d.where)
+             for d in drives if d.interface not in interfaces]  # fmt: skip
+    if lines:
+        text, where = lines[0]
+        raise OptionError(text, where=where)
 
 
 def _judge(s: Settings, given: QemuOpts, default_interface: str, drives: list[Drive]) -> Drive:
@@ -216,6 +226,11 @@ def _check_image(file: str, driver: str | None, rest: QDict) -> None:
         if scheme != "file":
             return
         file = file.removeprefix("file:")
+    check_file(file)
+
+
+def check_file(file: str) -> None:
+    """Complain if there is no such file. Errors: OptionError."""
     try:
         os.stat(file)
     except (OSError, ValueError) as error:

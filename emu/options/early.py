@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emu.errors import InFile, Leave, OptionError, UserError, strerror
-from emu.options import keyval
-from emu.options.qapi import Enum, Struct, Value, visit_json, visit_keyval
+from emu.options.qapi import Enum, Said, Struct, visit_argument
 from emu.options.qemuopts import QemuOpts
 from emu.options.settings import Settings
 
@@ -90,13 +89,9 @@ _COMPAT = Struct({"deprecated-input?": _INPUT, "deprecated-output?": _OUTPUT,
                   "unstable-input?": _INPUT, "unstable-output?": _OUTPUT})  # fmt: skip
 
 
-def judge_compat(arg: str) -> dict[str, Value]:
+def judge_compat(arg: str) -> Said:
     """The policy of -compat. Errors: OptionError."""
-    if arg.startswith("{"):
-        from emu.options.json_argument import json_object
-
-        return visit_json(_COMPAT, json_object(arg))
-    return visit_keyval(_COMPAT, keyval.parse(arg))
+    return visit_argument(_COMPAT, arg)
 
 
 def judge_trace(s: Settings, opts: QemuOpts) -> None:
@@ -105,7 +100,7 @@ def judge_trace(s: Settings, opts: QemuOpts) -> None:
     Errors: OptionError; Leave with the (empty) list for `help`.
     """
     enable, events = opts.get("enable", ""), opts.get("events")
-    s.trace_file = opts.get("file", s.trace_file)
+    s.trace_file = opts.get("file") or s.trace_file
     if enable in ("help", "?"):
         raise Leave("")
     names = [enable]

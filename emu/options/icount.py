@@ -12,7 +12,7 @@ from emu.errors import OptionError
 from emu.options.config_groups import qemu_find_opts
 from emu.options.qemuopts import QemuOpts
 from emu.options.settings import Settings
-from emu.options.values import parse_int
+from emu.options.values import Fault, strtoi64
 
 SHIFT_MOST = 10
 
@@ -64,10 +64,7 @@ def _judge(opts: QemuOpts) -> Icount | None:
         raise OptionError("align=on and sleep=off are incompatible")
     if shift == "auto":
         return Icount(None, sleep, align)
-    try:
-        number = parse_int("shift", shift)
-    except OptionError:
-        number = -1
-    if not 0 <= number <= SHIFT_MOST:
+    number = strtoi64(shift)
+    if isinstance(number, Fault) or not 0 <= number <= SHIFT_MOST:
         raise OptionError("icount: Invalid shift value")
     return Icount(number, sleep, align)

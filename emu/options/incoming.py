@@ -6,8 +6,7 @@ Source: BEHAVIOUR 3.4; texts by running QEMU 10.0.13.
 from __future__ import annotations
 
 from emu.errors import OptionError
-from emu.options import keyval
-from emu.options.qapi import STR, UINT64, Enum, ListOf, Struct, visit_json, visit_keyval
+from emu.options.qapi import STR, TEXTS, UINT64, Enum, Struct, visit_argument
 from emu.options.sockets import SOCKET_ADDRESS, parse_inet
 from emu.options.values import parse_size
 
@@ -15,7 +14,7 @@ _CHANNEL = Struct({
     "channel-type": Enum("main", "cpr"),
     "addr": Struct({"transport": Enum("socket", "exec", "rdma", "file")}, "transport", {
         "socket": SOCKET_ADDRESS,
-        "exec": Struct({"args": ListOf(STR)}),
+        "exec": Struct({"args": TEXTS}),
         "rdma": Struct({"host": STR, "port": STR}),
         "file": Struct({"filename": STR, "offset": UINT64}),
     }),
@@ -37,12 +36,8 @@ def judge_incoming(text: str) -> None:
             raise OptionError("invalid file descriptor address")
     elif colon and scheme == "file":
         _judge_file(rest)
-    elif text.startswith("{"):
-        from emu.options.json_argument import json_object
-
-        visit_json(_CHANNEL, json_object(text))
     else:
-        visit_keyval(_CHANNEL, keyval.parse(text, implied="channel-type"))
+        visit_argument(_CHANNEL, text, "channel-type")
 
 
 def _judge_file(rest: str) -> None:

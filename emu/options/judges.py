@@ -10,21 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from emu.errors import OptionError, UserError
 from emu.options.default_devices import DefaultDevices, Wanted, default_devices
 from emu.options.settings import Said, Settings
+
+if TYPE_CHECKING:
+    from emu.options.drives import Drive
 
 
 @dataclass(frozen=True)
 class MachineTraits:
     """What a machine's class says about options.
 
-    interface: the bus of a -drive without `if=`. lacks: default devices it has not. harts: whether it has
+    interface: the bus of a -drive without `if=`; interfaces: all that a drive may be on. lacks: default devices it has not. harts: whether it has
     any. fw_cfg, numa: whether QEMU's machine of that name has them.
     """
 
     interface: str = "none"
+    interfaces: tuple[str, ...] = ("none", "virtio")
     lacks: frozenset[str] = field(default_factory=frozenset)
     harts: bool = True
     fw_cfg: bool = False
@@ -35,7 +40,9 @@ TRAITS = {
     "none": MachineTraits(
         lacks=frozenset({"serial", "parallel", "floppy", "cdrom", "sdcard"}), harts=False
     ),
-    "virt": MachineTraits("virtio", frozenset({"cdrom"}), fw_cfg=True, numa=True),
+    "virt": MachineTraits(
+        "virtio", ("none", "virtio", "pflash"), frozenset({"cdrom"}), fw_cfg=True, numa=True
+    ),
 }
 MOST_PARALLEL = 3
 # names of cards that QEMU knows, in its order; only `none` is there
@@ -84,13 +91,15 @@ def _judge_vga(text: str) -> None:
         raise OptionError(f"unknown vga type: {text}")
 
 
-def judge_early_backends(s: Settings, traits: MachineTraits) -> None:
-    """Character devices, disks. Errors: OptionError at the option; Leave for help."""
+def judge_early_backends(s: Settings, traits: MachineTraits) -> list[Drive]:
+    """Character devices, disks; the drives. Errors: OptionError at the option; Leave for help."""
     from emu.chardev.spec import from_opts
 
     for opts in s.sets("chardev"):
         with _at(opts.where):
-            from_opts(opts)
+            spec = from_opts(opts)
+            if spec.backend == "stdio" and s.daemonize:
+                raise OptionError("cannot use stdio with -daemonize")
     if s.blockdevs:
         from emu.options.blockdevs import judge_blockdevs
 
@@ -98,14 +107,21 @@ def judge_early_backends(s: Settings, traits: MachineTraits) -> None:
     if s.sets("drive"):
         from emu.options.drives import judge_drives
 
-        judge_drives(s, traits.interface)
+        return judge_drives(s, traits.interface)
+    return []
 
 
-def judge_late_backends(s: Settings, traits: MachineTraits, max_harts: int) -> None:
-    """Networks, monitors, ports, nodes, gdb. Errors: OptionError at the option; Leave for help."""
+def judge_late_backends(
+    s: Settings, traits: MachineTraits, drives: list[Drive], max_harts: int
+) -> None:
+    """Networks, monitors, ports, nodes, gdb; drives without a bus.
+
+    Errors: OptionError at the option; Leave for help.
+    """
     chardevs = {opts.id for opts in s.sets("chardev") if opts.id}
     if s.qtest is not None:
-        _judge_device(s.qtest, "", f'Failed to initialize device for qtest: "{s.qtest.text}"')
+        # QEMU has lost the place by then
+        _judge_device(Said(s.qtest.text, ()), f'Failed to initialize device for qtest: "{s.qtest.text}"')
         s.lack("tests cannot drive this build's machines", where=s.qtest.where)
     if s.netdevs or any(s.sets(group) for group in ("netdev", "nic", "net")):
         from emu.options.netdevs import judge_networks
@@ -125,17 +141,23 @@ def judge_late_backends(s: Settings, traits: MachineTraits, max_harts: int) -> N
         from emu.options.firmware_entries import judge_firmware_entries
 
         judge_firmware_entries(s, traits.fw_cfg)
+    if drives:
+        from emu.options.drives import check_orphaned
+
+        check_orphaned(drives, traits.interfaces)
     if s.gdbs:
         monitors.judge_gdb(s, int(traits.harts), chardevs)
 
 
-def _judge_device(said: Said, label: str, failed: str) -> None:
+def _judge_device(said: Said, failed: str, daemonize: bool = False) -> None:
     """A short form that is not `chardev:ID`. `failed` follows what is wrong with it."""
     from emu.chardev.spec import parse_short
 
     with _at(said.where):
         try:
-            parse_short(said.text)
+            spec = parse_short(said.text)
+            if spec.backend == "stdio" and daemonize:
+                raise OptionError("cannot use stdio with -daemonize")
         except OptionError as error:
             error.consequences = (failed,)
             raise
@@ -149,17 +171,18 @@ def _judge_ports(s: Settings, chardevs: set[str]) -> None:
             if kind == "parallel" and i == MOST_PARALLEL:
                 raise OptionError("too many parallel ports", where=said.where)
             failed = f"could not connect {kind} device to character backend '{said.text}'"
-            _judge_port(said, f"{kind}{i}", failed, chardevs)
+            _judge_port(said, failed, chardevs, s.daemonize is not None)
     for said in s.debugcons:
-        _judge_port(said, "debugcon", f"invalid character backend '{said.text}'", chardevs)
+        failed = f"invalid character backend '{said.text}'"
+        _judge_port(said, failed, chardevs, s.daemonize is not None)
         s.lack("there is no ISA bus in this build", "'isa-debugcon' is not a valid device model name",
                where=said.where)  # fmt: skip
 
 
-def _judge_port(said: Said, label: str, failed: str, chardevs: set[str]) -> None:
+def _judge_port(said: Said, failed: str, chardevs: set[str], daemonize: bool) -> None:
     name = said.text.removeprefix("chardev:")
     if name == said.text:
-        _judge_device(said, label, failed)
+        _judge_device(said, failed, daemonize)
     elif name not in chardevs:
         raise OptionError(failed, where=said.where)
 

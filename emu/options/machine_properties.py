@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from emu.errors import OptionError
-from emu.options import groups
 from emu.options.cpu import CpuModel, parse_cpu
-from emu.options.keyval import Tree, Value, dashify
+from emu.options.keyval import Tree, Value, dashify, merge
+from emu.options.memory_size import judge_memory, memory_property
 from emu.options.settings import Settings
 from emu.options.smp import Topology, topology
 from emu.options.topics.machine import MACHINES
-from emu.options.values import parse_bool, parse_int, parse_size
+from emu.options.values import parse_bool, parse_size
+from emu.options.visitor import KEYVAL
 from ipc.layout import MAX_HARTS
 
 MIB = 1 << 20
@@ -109,9 +110,9 @@ def judge(s: Settings) -> MachineConfig:
     props = dashify(s.machine)
     props.pop("type", None)
     accel = props.pop("accel", None)
-    ram_text = _memory_text(s)
     if name == "none":
         _judge_boot(s, props)
+        _judge_ram(s, _tree(props, "memory"), None)
         _judge_accel(s, accel)
         return MachineConfig(type="none")
     _judge_boot(s, props)
@@ -128,7 +129,7 @@ def judge(s: Settings) -> MachineConfig:
     flags = {k: parse_bool(k, text[k]) for k, (kind, _) in PROPERTIES.items() if kind == "bool" and k in text}
     _judge_absent(text, flags)
     smp = topology(_tree(props, "smp"), name, MAX_HARTS)
-    ram = _judge_ram(s, ram_text, _tree(props, "memory"), text.get("memory-backend"))
+    ram = _judge_ram(s, _tree(props, "memory"), text.get("memory-backend"))
     _judge_accel(s, accel)
     return MachineConfig(
         name, smp, ram, parse_cpu(s.cpu), flags.get("aclint", False),
@@ -175,27 +176,9 @@ def _judge_absent(text: dict[str, str], flags: dict[str, bool]) -> None:
             raise OptionError(f"{key}=on is not supported in this build")
 
 
-def _memory_text(s: Settings) -> str | None:
-    """The size of -m; a bare number is in MiB."""
-    size = s.groups.first(groups.MEMORY).get("size")
-    if size is None:
-        return None
-    if not size:
-        raise OptionError("missing 'size' option value")
-    return size + "M" if size[-1] in "0123456789" else size
-
-
-def _judge_ram(s: Settings, ram_text: str | None, memory: Tree, backend: str | None) -> RamConfig:
-    for key in memory:
-        if key != "size":
-            raise OptionError(f"Parameter 'memory.{key}' is not supported in this build")
-    said = memory.get("size", ram_text)
-    size = DEFAULT_RAM
-    if isinstance(said, str):
-        try:
-            size = parse_size("memory.size", said) or DEFAULT_RAM
-        except OptionError:
-            raise OptionError("Parameter 'memory.size' expects size") from None
+def _judge_ram(s: Settings, memory: Tree, backend: str | None) -> RamConfig:
+    merge(memory, memory_property(s))
+    size, said = judge_memory(memory, DEFAULT_RAM), "size" in memory
     size = -(-size // RAM_STEP) * RAM_STEP
     if s.mem_path is not None and backend is not None:
         raise OptionError("'-mem-path' can't be used together with'-machine memory-backend'")
@@ -213,7 +196,7 @@ def _judge_ram(s: Settings, ram_text: str | None, memory: Tree, backend: str | N
         prealloc = found.get_bool("prealloc", s.mem_prealloc)
     except OptionError as error:
         raise error.at(found.where) from None
-    if said is not None and of_backend != size:
+    if said and of_backend != size:
         raise OptionError("Machine memory size does not match the size of the memory backend")
     if not of_backend or of_backend % RAM_STEP:
         raise OptionError("can't create backend with size 0" if not of_backend else
@@ -249,7 +232,7 @@ def _judge_tcg(key: str, value: str, where: tuple[str, ...]) -> None:
             raise OptionError(f"{key}=on is not supported in this build", where=where)
     elif key == "tb-size":
         try:
-            parse_int(key, value)
+            KEYVAL.int64(key, value)
         except OptionError as error:
             raise error.at(where) from None
     elif key != "accel":

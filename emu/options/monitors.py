@@ -64,7 +64,7 @@ def judge_monitors(s: Settings, chardevs: Container[str]) -> list[Monitor]:
     monitors = []
     for opts in s.sets("mon"):
         try:
-            said = visit_opts(_MONITOR, opts.items, opts.id)
+            said = visit_opts(_MONITOR, opts)
             if said["chardev"] not in chardevs:
                 raise OptionError(f"chardev \"{said['chardev']}\" not found")
             control = said.get("mode") == "control"

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Container
 
 from emu.errors import OptionError
-from emu.options.qapi import Value
+from emu.options.qapi import Said
 from emu.options.values import parse_number
 
-Said = dict[str, Value]
 _OCTETS = 6
 
 
@@ -47,8 +46,7 @@ def _user(said: Said) -> None:
     rules = said.get("hostfwd", [])
     assert isinstance(rules, list)
     for rule in rules:
-        assert isinstance(rule, dict)
-        _host_forward(str(rule["str"]))
+        _host_forward(str(rule))
 
 
 def _host_forward(rule: str) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 
 from emu.core.ids import IdSubsystem, id_generate
+from emu.core.qdict import QValue
 from emu.errors import Leave, OptionError
-from emu.options import keyval
 from emu.options.netdev_rules import judge_backend, parse_mac
 from emu.options.qapi import (
     BOOL,
@@ -23,12 +23,11 @@ from emu.options.qapi import (
     UINT32,
     UINT64,
     Enum,
+    Said,
     Struct,
-    Value,
-    visit_json,
-    visit_keyval,
+    visit_argument,
     visit_opts,
-)  # fmt: skip
+)
 from emu.options.qemuopts import QemuOpts, split
 from emu.options.settings import Settings
 from emu.options.sockets import SOCKET_ADDRESS
@@ -80,13 +79,9 @@ def is_modern(arg: str) -> bool:
     return bool(types) and types[-1] in _MODERN
 
 
-def judge_modern(arg: str) -> dict[str, Value]:
+def judge_modern(arg: str) -> Said:
     """What a modern argument means. Errors: OptionError."""
-    if arg.startswith("{"):
-        from emu.options.json_argument import json_object
-
-        return visit_json(_NETDEV, json_object(arg))
-    return visit_keyval(_NETDEV, keyval.parse(arg, implied="type"))
+    return visit_argument(_NETDEV, arg, "type")
 
 
 class _Clients:
@@ -98,7 +93,7 @@ class _Clients:
         self.names: set[str] = set()
         self.cards = 0
 
-    def add(self, said: dict[str, Value], where: tuple[str, ...], *, is_netdev: bool) -> None:
+    def add(self, said: Said, where: tuple[str, ...], *, is_netdev: bool) -> None:
         kind, name = str(said["type"]), str(said["id"])
         text = f"network backend '{kind}' is not compiled into this binary"
         if is_netdev and kind in ("none", "nic"):
@@ -116,7 +111,7 @@ class _Clients:
         self.names.add(name)
         self.s.lack("there are no networks in this build", text, where=where)
 
-    def _card(self, said: dict[str, Value]) -> None:
+    def _card(self, said: Said) -> None:
         """-net nic."""
         if self.cards == MOST_NICS:
             raise OptionError("too many NICs")
@@ -142,12 +137,12 @@ class _Clients:
         if opts.get("model") in ("help", "?"):
             raise Leave(MODELS_HELP)
         check_mac(opts.get("mac"))
-        said = visit_opts(_NETDEV, items, opts.id or f"__org.qemu.nic{self.cards}")
+        said = visit_opts(_NETDEV, QemuOpts(opts.opts_list, opts.id or f"__org.qemu.nic{self.cards}", items))
         self.add(said, opts.where, is_netdev=True)
         self.cards += 1
 
 
-def check_mac(text: Value) -> None:
+def check_mac(text: QValue) -> None:
     """Complain about what is no address of a card. Errors: OptionError."""
     if not isinstance(text, str):
         return
@@ -175,10 +170,10 @@ def judge_networks(s: Settings, chardevs: Container[str]) -> None:
         at(modern.where, lambda said=modern: clients.add(said.tree, said.where, is_netdev=True))  # type: ignore[misc]
     for opts in s.sets("netdev"):
         at(opts.where, lambda o=opts: clients.add(  # type: ignore[misc]
-            visit_opts(_NETDEV, o.items, o.id), o.where, is_netdev=True))  # fmt: skip
+            visit_opts(_NETDEV, o), o.where, is_netdev=True))  # fmt: skip
     for opts in s.sets("nic"):
         at(opts.where, lambda o=opts: clients.nic(o))  # type: ignore[misc]
     for opts in s.sets("net"):
         name = opts.id or id_generate(IdSubsystem.NET)
         at(opts.where, lambda o=opts, n=name: clients.add(  # type: ignore[misc]
-            visit_opts(_NETDEV, o.items, n), o.where, is_netdev=False))  # fmt: skip
+            visit_opts(_NETDEV, QemuOpts(o.opts_list, n, o.items)), o.where, is_netdev=False))  # fmt: skip

@@ -14,18 +14,19 @@ from emu.options.qapi import (
     UINT16,
     UINT64,
     Enum,
-    ListOf,
+    Numbers,
+    Said,
     Struct,
-    Value,
     visit_opts,
-)  # fmt: skip
+)
 from emu.options.settings import Settings
+from emu.options.visitor import IntType
 
 MOST_NODES = 128
 _LOCAL, _REMOTE_MOST = 10, 255  # distances: of a node to itself, and the largest
 NOT_SUPPORTED = "NUMA is not supported by this machine-type"
 _NUMA = Struct({"type": Enum("node", "dist", "cpu", "hmat-lb", "hmat-cache")}, "type", {
-    "node": Struct({"nodeid?": UINT16, "cpus?": ListOf(UINT16), "mem?": SIZE, "memdev?": STR,
+    "node": Struct({"nodeid?": UINT16, "cpus?": Numbers(IntType.UINT16), "mem?": SIZE, "memdev?": STR,
                     "initiator?": UINT16}),
     "dist": Struct({"src": UINT16, "dst": UINT16, "val": UINT8}),
     "cpu": Struct({"node-id?": INT, "drawer-id?": INT, "book-id?": INT, "socket-id?": INT, "die-id?": INT,
@@ -54,7 +55,7 @@ def judge_numa(s: Settings, has_numa: bool, max_harts: int) -> None:
     memories = {opts.id for opts in s.sets("object")}
     for opts in s.sets("numa"):
         try:
-            said = visit_opts(_NUMA, opts.items, opts.id)
+            said = visit_opts(_NUMA, opts)
             _judge(said, nodes, has_numa, max_harts)
             if said.get("memdev", None) not in (None, *memories):
                 raise OptionError(f"memdev={said['memdev']} is ambiguous")
@@ -67,7 +68,7 @@ def judge_numa(s: Settings, has_numa: bool, max_harts: int) -> None:
         s.lack("there are no nodes in this build", NOT_SUPPORTED, where=opts.where)
 
 
-def _judge(said: dict[str, Value], nodes: set[int], has_numa: bool, max_harts: int) -> None:
+def _judge(said: Said, nodes: set[int], has_numa: bool, max_harts: int) -> None:
     if not has_numa:
         raise OptionError(NOT_SUPPORTED)
     if said["type"] == "node":
@@ -85,13 +86,13 @@ def _judge(said: dict[str, Value], nodes: set[int], has_numa: bool, max_harts: i
             )
 
 
-def _number(said: dict[str, Value], name: str) -> int:
+def _number(said: Said, name: str) -> int:
     value = said[name]
     assert isinstance(value, int)
     return value
 
 
-def _judge_node(said: dict[str, Value], nodes: set[int], max_harts: int) -> None:
+def _judge_node(said: Said, nodes: set[int], max_harts: int) -> None:
     node = _number(said, "nodeid") if "nodeid" in said else len(nodes)
     if node >= MOST_NODES:
         raise OptionError(f"Max number of NUMA nodes reached: {node}")

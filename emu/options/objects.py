@@ -5,10 +5,13 @@ Source: BEHAVIOUR 4.1 (object-add); texts by running QEMU 10.0.13.
 
 from __future__ import annotations
 
+from typing import cast
+
+from emu.core.qdict import QDict
 from emu.errors import Leave, OptionError
 from emu.options.config_groups import qemu_find_opts
 from emu.options.keyval import Tree
-from emu.options.qapi import as_value
+from emu.options.members import json_object
 from emu.options.qemuopts import QemuOpts
 from emu.options.settings import Settings
 
@@ -19,8 +22,6 @@ HELP = "List of user creatable objects:\n" + "".join(f"  {name}\n" for name in M
 def judge_object(s: Settings, arg: str) -> None:
     """Record one -object. Errors: OptionError; Leave for `help`."""
     if arg.startswith("{"):
-        from emu.options.json_argument import json_object
-
         _judge(s.groups.from_qdict(qemu_find_opts("object"), json_object(arg)))
     else:
         _judge(s.parse("object", arg, implied=True))
@@ -28,7 +29,7 @@ def judge_object(s: Settings, arg: str) -> None:
 
 def judge_object_tree(s: Settings, tree: Tree) -> None:
     """Record an object of a configuration file. Errors: OptionError."""
-    _judge(s.groups.from_qdict(qemu_find_opts("object"), {name: as_value(v) for name, v in tree.items()}))
+    _judge(s.groups.from_qdict(qemu_find_opts("object"), cast("QDict", tree)))
 
 
 def _judge(opts: QemuOpts) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from emu.core.qdict import QDict
 from emu.options import groups  # noqa: F401  # declares them
 from emu.options.config_groups import qemu_find_opts
 from emu.options.keyval import Tree
 from emu.options.option_groups import OptionGroups
-from emu.options.qapi import Value
 from emu.options.qemuopts import QemuOpts
 from emu.report import Reporter
 
@@ -31,7 +31,7 @@ class Said:
 class SaidTree:
     """An argument that was key=value or JSON, as its schema read it, and the words it stood in."""
 
-    tree: dict[str, Value]
+    tree: QDict
     where: tuple[str, ...]
 
 

@@ -13,7 +13,7 @@ from emu.options.settings import Said, SaidTree, Settings
 def device(s: Settings, arg: str) -> None:
     """Created after the board, in the order of the line, those given as JSON last."""
     if arg.startswith("{"):
-        from emu.options.json_argument import json_object
+        from emu.options.members import json_object
 
         s.json_devices.append(SaidTree(json_object(arg), s.where))
     else:

@@ -82,6 +82,7 @@ def overcommit(s: Settings, arg: str) -> None:
 def daemonize(s: Settings, _arg: str) -> None:
     """Not with -nographic's use of the terminal."""
     s.daemonize = s.said("")
+    s.lack("the program stays in the foreground in this build")
 
 
 @option("sandbox", topic=Topic.DEBUG, after="semihosting-config", status=Status.CHECKED, group="sandbox",
