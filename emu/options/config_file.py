@@ -22,7 +22,7 @@ from emu.options.keyval import Tree, Value
 
 LINE = 1023  # bytes of a line that are read at once
 _WS = r"[ \t\n\v\f\r]*"
-_WORD = r"([^ \t\n\v\f\r]{1,63})"
+_WORD = r"([^ \t\n\v\f\r]{1,63}+)"
 _WITH_ID = re.compile(rf'\[{_WS}{_WORD}{_WS}"([^"]{{1,63}})')
 _GROUP = re.compile(r"\[([^\]]{1,63})")
 _PAIR = re.compile(rf'{_WS}{_WORD}{_WS}={_WS}"([^"]{{1,{LINE}}})')

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class MachineTraits:
     """What a machine's class says about options.
 
-    interface: the bus of a -drive without `if=`; interfaces: all that a drive may be on. lacks: default devices it has not. harts: whether it has
-    any. fw_cfg, numa: whether QEMU's machine of that name has them.
+    interface: the bus of a -drive without `if=`; interfaces: all that a drive may be on. lacks: default
+    devices it has not. harts: whether it has any. fw_cfg, numa: whether QEMU's machine of that name has them.
     """
 
     interface: str = "none"
@@ -130,7 +130,8 @@ def judge_late_backends(
     if s.sets("mon") or s.gdbs:
         from emu.options import monitors
 
-        monitors.judge_monitors(s, chardevs)
+        muxes = {opts.id for opts in s.sets("chardev") if opts.id and opts.get_bool("mux", False)}
+        monitors.judge_monitors(s, chardevs, muxes)
     _judge_ports(s, chardevs)
     _judge_semihosting(s, chardevs)
     if s.sets("numa"):

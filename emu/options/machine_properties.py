@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from emu.errors import OptionError
+from emu.options.config_groups import qemu_find_opts
 from emu.options.cpu import CpuModel, parse_cpu
 from emu.options.keyval import Tree, Value, dashify, merge
 from emu.options.memory_size import judge_memory, memory_property
@@ -214,13 +215,15 @@ def _judge_accel(s: Settings, machine_accel: Value | None) -> None:
         if name != "tcg":
             raise OptionError(f"invalid accelerator {name}", where=said.where)
         for key, value in said.items:
-            _judge_tcg(key, value, said.where)
+            _judge_tcg(s, key, value, said.where)
 
 
-def _judge_tcg(key: str, value: str, where: tuple[str, ...]) -> None:
+def _judge_tcg(s: Settings, key: str, value: str, where: tuple[str, ...]) -> None:
     if key == "thread":
         if value not in ("single", "multi"):
             raise OptionError(f"Invalid 'thread' setting {value}", where=where)
+        if value == "multi" and s.groups.first(qemu_find_opts("icount")).get("shift") is not None:
+            raise OptionError("No MTTCG when icount is enabled", where=where)
         if value == "single":
             raise OptionError("thread=single is not supported in this build", where=where)
     elif key in ("one-insn-per-tb", "split-wx"):

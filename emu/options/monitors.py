@@ -59,14 +59,19 @@ def _chardev_opts(s: Settings, label: str, text: str) -> None:
         raise
 
 
-def judge_monitors(s: Settings, chardevs: Container[str]) -> list[Monitor]:
-    """The monitors of the line. chardevs: labels that exist. Errors: OptionError at the option."""
-    monitors = []
+def judge_monitors(s: Settings, chardevs: Container[str], muxes: Container[str] = ()) -> list[Monitor]:
+    """The monitors of the line. chardevs: labels that exist; muxes: those that several may use.
+
+    Errors: OptionError at the option.
+    """
+    monitors: list[Monitor] = []
     for opts in s.sets("mon"):
         try:
             said = visit_opts(_MONITOR, opts)
             if said["chardev"] not in chardevs:
                 raise OptionError(f"chardev \"{said['chardev']}\" not found")
+            if said["chardev"] not in muxes and any(m.chardev == said["chardev"] for m in monitors):
+                raise OptionError(f"chardev '{said['chardev']}' is already in use")
             control = said.get("mode") == "control"
             if "pretty" in said and not control:
                 raise OptionError("'pretty' is not compatible with HMP monitors")
@@ -104,7 +109,7 @@ def _judge_gdb_device(text: str, chardevs: Container[str]) -> None:
         if text.removeprefix("chardev:") not in chardevs:
             raise OptionError(failed)
         return
-    more = ",wait=off,nodelay=on,server=on" if text.startswith("tcp") else ""
+    more = ",wait=off,nodelay=on,server=on" if text.startswith("tcp:") else ""
     try:
         parse_short(text + more)
     except UserError as error:

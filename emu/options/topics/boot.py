@@ -6,6 +6,8 @@ from emu.errors import Leave, OptionError
 from emu.options.option import Ask, Status, Topic, option
 from emu.options.settings import Settings
 
+OPTION_ROMS = 16
+
 
 @option("bios", args="file", topic=Topic.BOOT, ask=Ask.FILE,
         help="use 'file' as firmware\n"
@@ -85,6 +87,8 @@ def data_dir(s: Settings, arg: str) -> None:
         help="load a file into the option ROM space")  # fmt: skip
 def option_rom(s: Settings, arg: str) -> None:
     """At most 16, each with a file."""
+    if len(s.sets("option-rom")) == OPTION_ROMS:
+        raise OptionError("too many option ROMs")
     opts = s.parse("option-rom", arg, implied=True)
     if opts.get("romfile") is None:
         raise OptionError("Option ROM file is not specified")
