@@ -72,7 +72,7 @@ class Option:
     none; a line more is another form, a line that begins with a space goes on. status and why (what is
     missing, as half a sentence): its row of the documentation. group: the option group that its keys are
     of, if the argument has keys. ask, words: what its argument may begin with. after: the option that it
-    follows in -h, "" for the one declared before it.
+    follows in -h, FIRST for none, "" for the one that its file has declared before under the same heading.
     """
 
     names: tuple[str, ...]
@@ -100,6 +100,7 @@ class Option:
 
 
 OPTIONS: dict[str, Option] = {}
+FIRST = "-"
 
 
 def option(
@@ -142,7 +143,7 @@ def in_order(topic: Topic) -> list[Option]:
     for opt in dict.fromkeys(OPTIONS.values()):
         if opt.topic is topic:
             file = opt.where.partition(":")[0]
-            follows.setdefault(opt.after or last.get(file, ""), []).append(opt)
+            follows.setdefault(opt.after or last.get(file, FIRST), []).append(opt)
             last[file] = opt.name
     ordered: list[Option] = []
 
@@ -152,7 +153,7 @@ def in_order(topic: Topic) -> list[Option]:
             ordered.append(opt)
             place(opt.name)
 
-    place("")
+    place(FIRST)
     if follows:
         raise ValueError(f"no option -{min(follows)} under '{topic.value}' for others to follow")
     return ordered

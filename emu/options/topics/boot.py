@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.errors import Leave, OptionError
-from emu.options.option import Ask, Status, Topic, option
+from emu.options.option import FIRST, Ask, Status, Topic, option
 from emu.options.settings import Settings
 
 OPTION_ROMS = 16
@@ -125,7 +125,7 @@ def semihosting_config(s: Settings, arg: str) -> None:
         s.lack("there is no semihosting in this build")
 
 
-@option("compat", topic=Topic.DEBUG, after="", status=Status.CHECKED,
+@option("compat", topic=Topic.DEBUG, after=FIRST, status=Status.CHECKED,
         why="there is no monitor with such commands; values that are the default are accepted",
         args="[deprecated-input=accept|reject|crash][,deprecated-output=accept|hide]\n"
              "[unstable-input=accept|reject|crash][,unstable-output=accept|hide]",
