@@ -98,7 +98,7 @@ def _nobody_reads() -> None:
 
 def qemu_main_loop(e: Emulator) -> int:
     """Turns of the loop until something ends the machine: exit status."""
-    machine = e.machine
+    machine = e.vm
     assert machine is not None
     while (status := machine.run.should_exit()) is None:
         e.loop.wait()

@@ -59,6 +59,8 @@ class Host:
     rtc: RtcConfig = field(default_factory=RtcConfig)
     actions: Actions = field(default_factory=Actions)
     executes: bool = True  # whether harts run guest code
+    data_dirs: list[str] = field(default_factory=list)  # where firmware is searched
+    serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
 
 
 class LateClock:
@@ -154,7 +156,7 @@ class Vm:
     memory: GuestMemory
     run: VmControl
 
-    def __init__(self, host: Host, late: LateClock, engine: Engine | None = None) -> None:
+    def __init__(self, host: Host, late: LateClock, load_engine: Callable[[], Engine]) -> None:
         self.host = host
         self.loop = host.loop
         self.clocks: Clocks = host.loop.clocks
@@ -169,7 +171,8 @@ class Vm:
         self.sbi: SbiHandler | None = None
         self.hand_clock: HandClock | None = None
         self.ready = False  # the machine is complete: devices that come now are hotplugged
-        self._engine = engine
+        self._load_engine = load_engine
+        self._engine: Engine | None = None
         self._late = late
         self._reached = Checkpoints(None)
         self._shadows: ShadowTable | None = None
@@ -258,8 +261,9 @@ class Vm:
 
     @property
     def engine(self) -> Engine:
-        """The compiled engine: its functions on the words of harts."""
-        assert self._engine is not None
+        """The compiled engine: its functions on the words of harts. Loaded at first use."""
+        if self._engine is None:
+            self._engine = self._load_engine()
         return self._engine
 
     @property

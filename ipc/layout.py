@@ -240,6 +240,7 @@ HART = Struct("hart", 4096, (
     Field("lr_width", 8, 1, VCPU, "4 or 8"),
     Field("isa_ext", 8, 1, BOOT, "EXT_* bits of extensions this hart has"),
     Field("hartid", 8, 1, BOOT, ""),
+    Field("reset_pc", 8, 1, BOOT, "where reset starts; 0: the mask ROM"),
     # -- interrupts
     Field("msip", 4, 1, ANY, "CLINT/MSWI bit 0; plain store of 0 or 1 by the accessing hart, then event"),
     Field("ssip_set", 4, 1, ANY, "SSWI or SBI IPI: another hart asks for SSIP; swap by the owner"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emu.backends.hostmem import STEP, MemoryBackend
-from emu.errors import OptionError
+from emu.errors import OptionError, UserError
 from emu.options.keyval import Tree
 from emu.options.smp import Topology, topology
 from emu.options.values import parse_size
@@ -23,6 +23,7 @@ from emu.qom.types import list_types, qom_type, type_by_name
 from emu.qom.visitor import Flavour, Value, read_string
 
 if TYPE_CHECKING:
+    from emu.chardev.base import Chardev
     from emu.vm import Vm
 
 SUFFIX = "-machine"
@@ -130,6 +131,7 @@ class MachineState(Object):
         self.said_smp: Tree = {}
         self.said_ram: int | None = None
         self.said_backend = ""
+        self.bits = 0
         for name in ("unattached", "peripheral", "peripheral-anon"):
             self.add_child(name, Container())
         self.sysbus = SystemBus(None, "main-system-bus")
@@ -168,11 +170,20 @@ class MachineState(Object):
         backend.used = True
         self.ram = RamConfig(backend.size, backend.memfd, backend.prealloc)
 
+    def serial_backend(self, n: int) -> Chardev | None:
+        """What is connected to serial port `n`; None: nothing."""
+        labels = self.vm.host.serial
+        return self.vm.chardevs.port(labels[n]) if n < len(labels) and labels[n] else None
+
     def init(self) -> None:
         """Make the board: memory, harts, devices, and what is booted. Errors: UserError."""
 
     def finish(self) -> None:
         """Devices of the command line are there: complete what depends on them. Errors: UserError."""
+
+    def dump_dtb(self, path: str) -> None:
+        """-machine dumpdtb=, for machines with a device tree. Errors: UserError."""
+        raise UserError("This machine doesn't have an FDT")
 
     def reset_board(self) -> None:
         """Bring back memory contents. Devices and harts are reset by others."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from emu.errors import OptionError
-from emu.options import groups
+from emu.errors import Leave, OptionError
+from emu.options import groups, keyval
 from emu.options.option import Topic, option
 from emu.options.qemuopts import Opts
-from emu.options.settings import SaidOpts, Settings
-
-MEMORY_BACKENDS = ("memory-backend-memfd", "memory-backend-shm")
+from emu.options.settings import SaidOpts, SaidValues, Settings
+from emu.qom.visitor import Flavour, Value
 
 
 @option("device", args="driver[,prop[=value][,...]]",
@@ -20,7 +19,11 @@ def device(s: Settings, arg: str) -> None:
     if arg in ("help", "?") or arg.endswith((",help", ",?")):
         s.device_help = s.device_help or s.said(arg)
         return
-    s.devices.append(SaidOpts(s.groups.parse(groups.DEVICE, arg), s.where))
+    opts = s.groups.parse(groups.DEVICE, arg)
+    values: dict[str, Value] = {**opts.as_dict()}
+    if opts.id is not None:
+        values["id"] = opts.id
+    s.devices.append(SaidValues(values, Flavour.KEYVAL, s.where))
 
 
 @option("global", args="driver.prop=value", help="set a global default for a driver property")
@@ -41,16 +44,15 @@ def global_property(s: Settings, arg: str) -> None:
         help="create a new object of type TYPENAME; 'id' must be set\n"
              "memory-backend-memfd and memory-backend-shm: size=, prealloc=on|off")  # fmt: skip
 def object_(s: Settings, arg: str) -> None:
-    """Created before the machine's memory."""
-    opts = s.groups.parse(groups.OBJECT, arg)
-    kind = opts.get("qom-type")
-    if kind is None:
-        raise OptionError("Parameter 'qom-type' is missing")
-    if kind not in MEMORY_BACKENDS:
-        raise OptionError(f"Parameter 'qom-type' does not accept value '{kind}'")
-    if opts.id is None:
-        raise OptionError("Parameter 'id' is missing")
-    s.objects.append(SaidOpts(opts, s.where))
+    """Read and checked here, made later: early ones before character devices, late ones after."""
+    from emu.qom.creatable import check, object_help, objects_help
+
+    values, wants_help = keyval.parse(arg, implied="qom-type")
+    if wants_help or values.get("qom-type") in ("help", "?"):
+        name = values.get("qom-type")
+        raise Leave(object_help(name) if isinstance(name, str) and name not in ("help", "?") else objects_help())
+    check(values, Flavour.KEYVAL)
+    s.objects.append(SaidValues(values, Flavour.KEYVAL, s.where))
 
 
 @option("nodefaults", topic=Topic.DEBUG, help="don't create default devices")

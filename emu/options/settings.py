@@ -6,10 +6,12 @@ phases of `emu.main` judge the rest, in QEMU's order. So a wrong line gives the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from emu.options.keyval import Tree
 from emu.options.qemuopts import OptionGroups, Opts
+from emu.qom.visitor import Flavour, Value
 from emu.report import Reporter
 
 
@@ -29,6 +31,15 @@ class SaidOpts:
     where: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class SaidValues:
+    """Values for an object or a device: as they were read, and the words they stood in."""
+
+    values: Mapping[str, Value]
+    flavour: Flavour
+    where: tuple[str, ...]
+
+
 @dataclass
 class Settings:
     """The record. Fields hold raw text where a later phase gives them their meaning."""
@@ -40,13 +51,13 @@ class Settings:
     cpu: str | None = None
     memory_size: str | None = None
     disks: list[Said] = field(default_factory=list)
-    devices: list[SaidOpts] = field(default_factory=list)
+    devices: list[SaidValues] = field(default_factory=list)
     device_help: Said | None = None
     chardevs: list[SaidOpts] = field(default_factory=list)
     serials: list[Said] = field(default_factory=list)
     monitors: list[Said] = field(default_factory=list)
     parallels: list[Said] = field(default_factory=list)
-    objects: list[SaidOpts] = field(default_factory=list)
+    objects: list[SaidValues] = field(default_factory=list)
     globals: list[SaidOpts] = field(default_factory=list)
     nographic: bool = False
     display: str | None = None  # type; None: not said

@@ -153,9 +153,9 @@ class Uint(Static[int]):
 
     def __init__(
         self, name: str, bits: int, default: int = 0, description: str = "",
-        check: Callable[[Any, int], None] | None = None,
+        check: Callable[[Any, int], None] | None = None, type: str = "",
     ) -> None:  # fmt: skip
-        super().__init__(name, f"uint{bits}", default, description, check)
+        super().__init__(name, type or f"uint{bits}", default, description, check)
         self.bits = bits
 
     def read(self, obj: Object, flavour: Flavour, value: Value) -> int:

@@ -9,24 +9,29 @@ from __future__ import annotations
 
 from emu.core.fdt import Node
 from emu.core.irq import OutLine
-from emu.hw.register import Device, RegisterMap
+from emu.hw.register import RegisterDevice, RegisterMap
 from emu.hw.tree import Place, device_node
+from emu.qom.property import Bool
+from emu.qom.types import qom_type
 
 MAGIC = 0x7472_6976  # "virt"
 VENDOR = 0x554D_4551  # "QEMU"
 CONFIG = 0x100
 
 
-class VirtioMmio(Device):
-    """An empty slot. version: 1 is the legacy interface, 2 the modern one."""
+@qom_type("virtio-mmio")
+class VirtioMmio(RegisterDevice):
+    """An empty slot."""
 
     regs = RegisterMap(size=0x200, access=(4,), stride=4)
     irq = OutLine("virtio")
     name = "virtio-mmio"
 
-    def __init__(self, version: int = 1) -> None:
-        super().__init__()
-        self._version = version
+    force_legacy = Bool("force-legacy", True)
+
+    def realize(self) -> None:
+        """The line."""
+        self.init_irq(self.irq)
 
     @regs.read(0x00, "MagicValue")
     def magic(self) -> int:
@@ -36,7 +41,7 @@ class VirtioMmio(Device):
     @regs.read(0x04, "Version")
     def version(self) -> int:
         """1 legacy, 2 modern."""
-        return self._version
+        return 1 if self.force_legacy else 2
 
     @regs.read(0x0C, "VendorID")
     def vendor(self) -> int:
