@@ -6,7 +6,8 @@ here and not SIGBUS. Harts may store at the same time: what is read is what was 
 
 from __future__ import annotations
 
-from emu.errors import UserError
+from emu.errors import HostError, UserError
+from ipc.dma import Dma
 from ipc.errors import ResourceError
 from ipc.ram import Ram
 
@@ -37,3 +38,21 @@ class GuestMemory:
     def close(self) -> None:
         """Give the ROM's buffer back."""
         self._rom.release()
+
+
+class GuestDma(Dma):
+    """RAM as devices of the main loop reach it: a host without memory ends the machine with one line."""
+
+    def write(self, gpa: int, data: bytes | bytearray | memoryview) -> None:
+        """As `Dma`. Errors: HostError."""
+        try:
+            super().write(gpa, data)
+        except ResourceError as error:
+            raise HostError(str(error)) from error
+
+    def pin(self, gpa: int, size: int) -> int:
+        """As `Dma`. Errors: HostError."""
+        try:
+            return super().pin(gpa, size)
+        except ResourceError as error:
+            raise HostError(str(error)) from error
