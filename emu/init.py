@@ -56,7 +56,7 @@ class Emulator:
 
 def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
     """Everything up to a machine that runs, or waits for `cont`. Errors: EmuError, Leave."""
-    from emu.options import parse
+    from emu.options.command_line import parse
 
     settings = parse(argv, reporter)
     qemu_validate_options(settings)

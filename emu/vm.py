@@ -29,9 +29,7 @@ from emu.options.clock import RtcClock, RtcConfig
 from emu.runstate.control import GuestTime, HartLoss, VmControl
 from emu.runstate.requests import Actions, Cause
 from emu.workers.checkpoints import Checkpoints
-from ipc.clock import GuestClock
 from ipc.errors import IpcError, ResourceError
-from ipc.layout import TRACE_ASM, TRACE_INT, View
 
 if TYPE_CHECKING:
     from emu.core.memory import GuestMemory
@@ -39,14 +37,12 @@ if TYPE_CHECKING:
     from emu.hw.register import ShadowTable
     from emu.workers.fleet import Fleet
     from emu.workers.sbi import Answer
+    from ipc.clock import GuestClock
     from ipc.engine import Engine
+    from ipc.layout import View
     from ipc.ram import Ram
     from ipc.segment import Control
     from vcpu_worker.parts import Region
-
-# items of -d that harts report themselves
-TRACED = {"int": TRACE_INT, "in_asm": TRACE_ASM}
-
 
 @dataclass
 class Host:
@@ -85,8 +81,12 @@ class HandClock:
     """
 
     def __init__(self, header: View | None = None) -> None:
-        self._shown = GuestClock(header) if header is not None else None
+        self._shown: GuestClock | None = None
         self._now_ns = 0
+        if header is not None:
+            from ipc.clock import GuestClock
+
+            self._shown = GuestClock(header)
 
     def now_ns(self) -> int:
         """Guest time, ns."""
@@ -198,6 +198,8 @@ class Vm:
         self.slots = [self.control.hart(i) for i in range(harts)]
         self.memory = GuestMemory(self.ram, ram_base, self.header.bytes("mrom"), rom[0])
         if self.executes:
+            from ipc.clock import GuestClock
+
             clock = GuestClock(self.header)
             self.fleet = self._make_fleet(ram_base, rom)
             self._control_by(self.fleet, clock)
@@ -222,7 +224,7 @@ class Vm:
 
     def _make_fleet(self, ram_base: int, rom: tuple[int, int]) -> Fleet:
         from emu.workers.fleet import Fleet
-        from ipc.layout import HEADER, REGION_ROM, REGION_WRITE
+        from ipc.layout import HEADER, REGION_ROM, REGION_WRITE, TRACE_ASM, TRACE_INT
         from vcpu_worker.parts import Region
 
         rom_host = self.control.header_address + HEADER.offset("mrom")
@@ -235,7 +237,9 @@ class Vm:
                 self.control, self.engine, regions, self.ram, self.space, self._sbi_call, self.host.log_line,
                 lambda loss: self._lost(loss), self._reached,
             )  # fmt: skip
-        bits = sum(bit for item, bit in TRACED.items() if self.log.wants(item))
+        # items of -d that harts report themselves
+        traced = {"int": TRACE_INT, "in_asm": TRACE_ASM}
+        bits = sum(bit for item, bit in traced.items() if self.log.wants(item))
         if bits:
             fleet.trace_to(self.log.fileno(), bits)
         return fleet

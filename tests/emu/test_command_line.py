@@ -19,10 +19,9 @@ from emu import init as program
 from emu.chardev.spec import parse_short
 from emu.core.log import items_help
 from emu.errors import Leave, UserError
-from emu.options import parse
+from emu.options.command_line import parse
 from emu.options.console import DISPLAY_HELP
 from emu.options.machine import ACCEL_HELP, MACHINE_HELP
-from emu.options.machine_properties import MachineConfig
 from emu.options.option import OPTIONS, load_topics
 from emu.options.settings import Settings
 from emu.report import Reporter
@@ -53,7 +52,7 @@ class Judged:
     stderr: str = ""
     stdout: str = ""
     settings: Settings | None = None
-    config: MachineConfig | None = None
+    machine: MachineState | None = None
 
 
 def judge(words: list[str]) -> Judged:
