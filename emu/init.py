@@ -18,12 +18,12 @@ from emu.errors import HostError, Leave, OptionError, UserError, strerror
 from emu.report import Reporter
 
 if TYPE_CHECKING:
+    from emu.accel.accel import Accel
     from emu.chardev.factory import Chardevs
     from emu.core.log import Log
+    from emu.hw.machine import MachineState
     from emu.loop.notify import Signals
     from emu.loop.poll import MainLoop
-    from emu.accel.accel import Accel
-    from emu.hw.machine import MachineState
     from emu.options.clock import RtcConfig
     from emu.options.settings import Said, Settings
     from emu.vm import LateClock, Vm
@@ -94,7 +94,7 @@ def qemu_process_early_options(s: Settings) -> Log:
     from emu.options import groups
 
     if s.name_in_messages:
-        s.reporter.guest_name = s.groups.first(groups.NAME).text("guest")
+        s.reporter.guest_name = s.groups.first(groups.NAME).get("guest", "")
     process = s.groups.first(groups.NAME).get("process")
     if process:
         from vcpu_worker.entry import name_process
@@ -172,7 +172,8 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
 
     compat.forget()
     for said in s.globals:
-        compat.register(said.opts.text("driver"), said.opts.text("property"), said.opts.text("value"))
+        opts = said.opts
+        compat.register(opts.get("driver", ""), opts.get("property", ""), opts.get("value", ""))
     rtc = judge_rtc(s)
     name = s.machine_text("type")
     if name is None:
@@ -205,7 +206,7 @@ def qemu_create_early_backends(e: Emulator) -> None:
     """-object of early types and -chardev, in the order of the line."""
     from emu.chardev.spec import from_opts
 
-    _create_objects(e, late=False)
+    qemu_create_objects(e, late=False)
     for said in e.settings.chardevs:
         e.settings.where = said.where
         try:
@@ -217,7 +218,7 @@ def qemu_create_early_backends(e: Emulator) -> None:
     e.settings.where = ()
 
 
-def _create_objects(e: Emulator, late: bool) -> None:
+def qemu_create_objects(e: Emulator, late: bool) -> None:
     """-object, of the types made early or late."""
     from emu.qom.creatable import object_add, type_of
 
@@ -230,9 +231,10 @@ def _create_objects(e: Emulator, late: bool) -> None:
 def qemu_apply_machine_options(e: Emulator) -> None:
     """-machine's properties, -m, -smp: each alone."""
     from emu.options.keyval import dashify
-    from emu.qom.visitor import Flavour
+    from emu.qom.visitor import Flavour, Value
 
-    machine, properties = e.machine, dashify(e.settings.machine)
+    machine = e.machine
+    properties: dict[str, Value] = {**dashify(e.settings.machine)}  # type: ignore[dict-item]
     for key in ("type", "accel"):
         properties.pop(key, None)
     if e.settings.memory_size is not None:
@@ -262,9 +264,9 @@ def configure_accelerators(e: Emulator) -> None:
     if by_machine is not None and s.accels:
         raise OptionError('The -accel and "-machine accel=" options are incompatible')
     names = by_machine.split(":") if by_machine is not None else ["tcg"]
-    wanted = [(name, {}, ()) for name in names] or []
+    wanted: list[tuple[str, dict[str, str], tuple[str, ...]]] = [(name, {}, ()) for name in names]
     if s.accels:
-        wanted = [(said.opts.text("accel"), said.opts.as_dict(), said.where) for said in s.accels]
+        wanted = [(said.opts.get("accel", ""), said.opts.to_qdict(), said.where) for said in s.accels]
     for name, values, where in wanted:
         found = type_by_name(name + SUFFIX)
         if found is None or found.abstract or not issubclass(found.cls, Accel):
@@ -273,7 +275,7 @@ def configure_accelerators(e: Emulator) -> None:
         accel = found.cls()
         try:
             for key, value in values.items():
-                if key != "accel":
+                if key not in ("accel", "id"):
                     accel.set_property(key, value, Flavour.TEXT)
         except UserError as error:
             raise error.at(where) from None
@@ -296,7 +298,7 @@ def qemu_create_late_backends(e: Emulator) -> None:
     from emu.options.settings import Said
 
     s = e.settings
-    _create_objects(e, late=True)
+    qemu_create_objects(e, late=True)
     for said in (*s.monitors, *s.parallels):
         if said.text not in ("none", "null"):
             raise OptionError("Option not supported in this build", where=said.where)
@@ -325,7 +327,7 @@ def _make_serial(e: Emulator, said: Said, label: str) -> str:
         return name
     e.settings.where = said.where
     try:
-        e.chardevs.make(parse_short(said.text, e.settings.groups), label)
+        e.chardevs.make(parse_short(said.text), label)
     except UserError as error:
         error.consequences = (failed,)
         raise error.at(said.where) from None
@@ -346,8 +348,9 @@ def qemu_init_board(e: Emulator) -> Vm:
         PanicAction(said.get("panic", "shutdown")),
     )  # fmt: skip
     host = Host(
-        e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, actions, e.accel.executes, data_dirs(e.settings), e.serial
-    )
+        e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, actions, e.accel.executes, data_dirs(e.settings),
+        e.serial,
+    )  # fmt: skip
     vm = e.vm = e.machine.vm = Vm(host, e.late, lambda: _engine(e))
     vm.machine = e.machine
     e.machine.init()

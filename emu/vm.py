@@ -303,7 +303,9 @@ class Vm:
             return rtc.base_s * 1_000_000_000 - clock.now_ns()
         offset_ns = rtc.offset_s * 1_000_000_000
         # a calendar on the host's own clock follows when that is set
-        return offset_ns if rtc.clock is RtcClock.HOST else offset_ns + self.clocks.host.now_ns() - clock.now_ns()
+        if rtc.clock is RtcClock.HOST:
+            return offset_ns
+        return offset_ns + self.clocks.host.now_ns() - clock.now_ns()
 
     # -- running
 

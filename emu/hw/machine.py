@@ -8,8 +8,9 @@ Source: BEHAVIOUR 3.2, 3.4, 4.2; `-machine X,help` of QEMU 10.0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emu.backends.hostmem import STEP, MemoryBackend
 from emu.errors import OptionError, UserError
@@ -49,9 +50,9 @@ def refused_auto(name: str, description: str) -> Enum:
                 check=_refuse_on(name))  # type: ignore[arg-type]  # fmt: skip
 
 
-def string(name: str, description: str) -> Text:
+def string(name: str, description: str, check: Callable[[Any, str], None] | None = None) -> Text:
     """A string property of a machine."""
-    return Text(name, "", description, type="string")
+    return Text(name, "", description, type="string", check=check)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class MachineState(Object):
     memory_property = Accessor("memory", "MemorySizeConfiguration", lambda self: {"size": self.ram.size},
                                _set_memory, "Memory size configuration")  # fmt: skip
     backend_property = Accessor("memory-backend", "link<memory-backend>", lambda self: self.said_backend,
-                                _set_backend, "Set RAM backend. Valid value is ID of hostmem based backend")  # fmt: skip
+                                _set_backend, "Set RAM backend: ID of a memory-backend object")
     # For tests: the process stops there (emu.workers.checkpoints)
     checkpoint = Text("x-checkpoint", "")
 

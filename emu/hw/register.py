@@ -1,7 +1,8 @@
 """Register maps: which method answers which offset of a device, and on which rung of the MMIO ladder.
 
 A device class has one `RegisterMap`; `@regs.read(off, NAME)` and `@regs.write(off, NAME)` name the methods
-where the registers stand. A guest mistake (no register, wrong width, wrong direction) is logged and reads as 0.
+where the registers stand. A guest mistake (no register, wrong width, wrong direction) is logged and reads
+as 0.
 
 The rung of a register (DESIGN section 3) is a declared property of it. Rungs above the round trip need a
 device that keeps its shadows true: see `ShadowTable`.

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from emu.options.keyval import Tree
-from emu.options.qemuopts import OptionGroups, Opts
+from emu.options.option_groups import OptionGroups
+from emu.options.qemuopts import QemuOpts
 from emu.qom.visitor import Flavour, Value
 from emu.report import Reporter
 
@@ -27,7 +28,7 @@ class Said:
 class SaidOpts:
     """A set of options and the words it stood in."""
 
-    opts: Opts
+    opts: QemuOpts
     where: tuple[str, ...]
 
 
@@ -74,7 +75,7 @@ class Settings:
     groups: OptionGroups = field(init=False)
 
     def __post_init__(self) -> None:
-        self.groups = OptionGroups(self.warn)
+        self.groups = OptionGroups(self.warn, lambda: self.where)
 
     def said(self, text: str) -> Said:
         """`text` with the place of the option being recorded."""

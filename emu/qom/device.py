@@ -181,9 +181,8 @@ class Device(Object):
         """A realized device is what it is."""
         if self.realized:
             who = f"device '{self.id}'" if self.id else "anonymous device"
-            raise OptionError(
-                f"Attempt to set property '{prop.name}' on {who} (type '{self.qom_name}') after it was realized"
-            )
+            who += f" (type '{self.qom_name}')"
+            raise OptionError(f"Attempt to set property '{prop.name}' on {who} after it was realized")
 
     def realize_on(self, bus: Bus | None) -> None:
         """QEMU's qdev_realize: sit on `bus` and be realized. Errors: UserError, and it is as before."""

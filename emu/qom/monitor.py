@@ -25,8 +25,9 @@ ALIASES = {
     "ahci": "ich9-ahci", "e1000": "e1000-82540em", "virtio-9p": "virtio-9p-pci",
     "virtio-balloon": "virtio-balloon-pci", "virtio-blk": "virtio-blk-pci", "virtio-gpu": "virtio-gpu-pci",
     "virtio-input-host": "virtio-input-host-pci", "virtio-iommu": "virtio-iommu-pci",
-    "virtio-keyboard": "virtio-keyboard-pci", "virtio-mouse": "virtio-mouse-pci", "virtio-net": "virtio-net-pci",
-    "virtio-rng": "virtio-rng-pci", "virtio-scsi": "virtio-scsi-pci", "virtio-serial": "virtio-serial-pci",
+    "virtio-keyboard": "virtio-keyboard-pci", "virtio-mouse": "virtio-mouse-pci",
+    "virtio-net": "virtio-net-pci", "virtio-rng": "virtio-rng-pci",
+    "virtio-scsi": "virtio-scsi-pci", "virtio-serial": "virtio-serial-pci",
     "virtio-sound": "virtio-sound-pci", "virtio-tablet": "virtio-tablet-pci",
 }  # fmt: skip
 _BUS_KEYS = ("driver", "bus", "id")
@@ -78,10 +79,10 @@ def find_bus(path: str) -> Bus:
 
 
 def _device_on(bus: Bus, name: str) -> Device:
-    for wanted in (lambda d: d.id, lambda d: d.qom_name):
-        for device in bus.devices:
-            if wanted(device) == name:
-                return device
+    by_id = (device for device in bus.devices if device.id == name)
+    found = next(by_id, None) or next((d for d in bus.devices if d.qom_name == name), None)
+    if found is not None:
+        return found
     names = [f'"{d.qom_name}"' + (f'/"{d.id}"' if d.id else "") for d in bus.devices]
     error = OptionError(f"Device '{name}' not found", f'devices at "{bus.name}": {", ".join(names)}')
     error.qmp_class = DeviceNotFound.qmp_class

@@ -1,9 +1,9 @@
 """The types of objects: names, inheritance, interfaces.
 
 A type is a Python class with `@qom_type("name")` on it; its parent type is the nearest such class among its
-bases. An interface is a class with `@interface_type`; who has it among its bases implements it. Types are found by
-walking the packages below, module by module until a name appears: a machine without devices must not pay for
-those of others.
+bases. An interface is a class with `@interface_type`; who has it among its bases implements it. Types are
+found by walking the packages below, module by module until a name appears: a machine without devices must not
+pay for those of others.
 Source: BEHAVIOUR 4.1; the names are QEMU's.
 """
 
@@ -26,7 +26,7 @@ PACKAGES = ("emu.qom", "emu.accel", "emu.hw.core", "emu.hw", "emu.backends", "em
 
 @dataclass(frozen=True)
 class Type:
-    """One type. parent: its name, "" for a root; interfaces: those it adds, all_interfaces: also inherited."""
+    """One type. parent: its name, "" for a root; interfaces: those it adds; all_interfaces: inherited too."""
 
     name: str
     cls: type

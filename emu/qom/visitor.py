@@ -17,7 +17,7 @@ from typing import TypeAlias
 from emu.errors import OptionError
 from emu.options.values import U64, parse_bool, parse_int, parse_size
 
-Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
 
 class Flavour(enum.Enum):
@@ -64,7 +64,8 @@ def _number(flavour: Flavour, name: str, value: Value, unsigned: bool) -> int:
     kind = "uint64" if unsigned else "integer"
     if flavour is Flavour.JSON:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise OptionError(f"Parameter '{name}' expects uint64") if unsigned else wrong_type(name, "integer")
+            bad = OptionError(f"Parameter '{name}' expects uint64")
+            raise bad if unsigned else wrong_type(name, "integer")
         number = value
     else:
         text = _word(name, value)

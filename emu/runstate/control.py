@@ -71,6 +71,10 @@ class GuestTime(Protocol):
     def disable(self) -> None:
         """Stop guest time."""
 
+    def now_ns(self) -> int:
+        """Guest time, ns."""
+        ...
+
 
 class ResetRequired(Exception):
     """The machine cannot go on from here without a reset. The text is QEMU's."""

@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 
 from emu.core.fdt import FdtError, Node, Tree, parse
 from emu.hw.riscv.boot import reserve_firmware
+from emu.hw.riscv.cpu import parse_cpu
 from emu.hw.riscv.virt_tree import new_seed
+from emu.qom import compat
 from tests.lib.board import virt_board
-from vcpu_worker.isa import ext
 
 DTC = shutil.which("dtc")
 
 
 def board(harts: int, aclint: bool = False, **values: object) -> Tree:
     """The tree of a board, before anything is booted on it."""
-    with virt_board(harts, aclint=aclint, **values) as machine:
+    with virt_board(harts, aclint=aclint, memory={"size": "256M"}, **values) as machine:
         assert machine.tree is not None
         return machine.tree
 
@@ -136,8 +137,8 @@ def test_aclint_replaces_the_clint() -> None:
 
 
 def test_tree_follows_the_extensions() -> None:
-    bits = ext.without(ext.RV64_DEFAULT, ["F", "Sv57", "Zicboz", "Zihpm"])
-    root = board_tree(1, bits=bits)
+    root = board_tree(1, cpu_type=parse_cpu("rv64,f=off,sv57=off,zicboz=off,zihpm=off"))
+    compat.forget()
     cpu = node(root, "cpus/cpu@0")
     assert cpu.read_strings("riscv,isa")[0].startswith("rv64imac_")
     assert "f" not in cpu.read_strings("riscv,isa-extensions")

@@ -96,8 +96,8 @@ class FakeVm(Vm):
         self.words = Words()
         self.sets: list[tuple[int, bool]] = []
         loop = cast(Any, self.fake_loop)
-        super().__init__(Host(loop, self.lines, self.lines.errors.append, cast(Any, None), rtc, executes=False),
-                         LateClock(), lambda: cast(Any, self.words))  # fmt: skip
+        host_side = Host(loop, self.lines, self.lines.errors.append, cast(Any, None), rtc, executes=False)
+        super().__init__(host_side, LateClock(), lambda: cast(Any, self.words))
 
     def build(
         self, harts: int, ram: RamConfig, ram_base: int, rom: tuple[int, int], checkpoint: str = ""

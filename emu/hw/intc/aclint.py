@@ -91,7 +91,8 @@ class AclintMtimer(AclintDevice):
         """Its device tree node on a board with aclint=on. place.base: where mtimecmp of hart 0 lies."""
         timer = soc.add(f"mtimer@{place.base:x}")
         timer.cells("interrupts-extended", *_extended(intcs, MTI))
-        timer.u64("reg", place.base + self.time_base, MTIME_SIZE, place.base + self.timecmp_base, MTIMECMP_SIZE)
+        time_at, compare_at = place.base + self.time_base, place.base + self.timecmp_base
+        timer.u64("reg", time_at, MTIME_SIZE, compare_at, MTIMECMP_SIZE)
         return timer.strings("compatible", "riscv,aclint-mtimer")
 
 

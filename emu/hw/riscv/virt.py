@@ -1,6 +1,7 @@
 """The `virt` board: memory map, interrupt sources, devices, what is booted.
 
-Source: BEHAVIOUR 4.2, 4.4; QEMU 10.0's `info qtree`. Its flash, fw_cfg, PCIe and platform bus are not built yet.
+Source: BEHAVIOUR 4.2, 4.4; QEMU 10.0's `info qtree`. Its flash, fw_cfg, PCIe and platform bus are not built
+yet.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ _AIA = "Set type of AIA interrupt controller. Valid values are none, aplic, and 
 
 def _aia(_machine: object, value: str) -> None:
     if value not in ("none", "aplic", "aplic-imsic"):
-        raise OptionError("Invalid AIA interrupt controller type", "Valid values are none, aplic, and aplic-imsic.")
+        hint = "Valid values are none, aplic, and aplic-imsic."
+        raise OptionError("Invalid AIA interrupt controller type", hint)
     if value != "none":
         raise OptionError(f"aia={value} is not supported in this build")
 
@@ -71,8 +73,8 @@ class VirtMachine(MachineState):
 
     aclint = Bool("aclint", False, "(TCG only) Set on/off to enable/disable emulating ACLINT devices")
     acpi = refused_auto("acpi", "Enable ACPI")
-    aia = string("aia", _AIA)
-    aia_guests = string("aia-guests", _AIA_GUESTS)
+    aia = string("aia", _AIA, _aia)
+    aia_guests = string("aia-guests", _AIA_GUESTS, _aia_guests)
     iommu_sys = refused_auto("iommu-sys", "Enable IOMMU platform device")
 
     def instance_init(self) -> None:
