@@ -10,48 +10,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emu.configure import (
+    configure_accelerators,
+    qemu_apply_machine_options,
+    qemu_create_objects,
+    qemu_resolve_machine_memdev_and_cpu,
+)
+from emu.emulator import Emulator
 from emu.errors import HostError, Leave, OptionError, UserError, strerror
 from emu.report import Reporter
 
 if TYPE_CHECKING:
-    from emu.accel.accel import Accel
-    from emu.chardev.factory import Chardevs
     from emu.core.log import Log
-    from emu.hw.machine import MachineState
-    from emu.loop.notify import Signals
-    from emu.loop.poll import MainLoop
-    from emu.options.clock import RtcConfig
     from emu.options.settings import Said, Settings
-    from emu.vm import LateClock, Vm
+    from emu.vm import Vm
     from ipc.engine import Engine
 
 DATA_DIRS = ("/usr/local/share/qemu", "/usr/share/qemu", "/usr/lib/riscv64-linux-gnu/opensbi/generic")
-
-
-@dataclass
-class Emulator:
-    """What the phases make, one after the other."""
-
-    settings: Settings
-    rtc: RtcConfig
-    log: Log
-    loop: MainLoop
-    late: LateClock
-    chardevs: Chardevs
-    machine: MachineState
-    accel: Accel | None = None
-    vm: Vm | None = None
-    signals: Signals | None = None
-    serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
-
-    @property
-    def reporter(self) -> Reporter:
-        """Where messages go."""
-        return self.settings.reporter
 
 
 def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
@@ -216,81 +194,6 @@ def qemu_create_early_backends(e: Emulator) -> None:
         except UserError as error:
             raise error.at(said.where) from None
     e.settings.where = ()
-
-
-def qemu_create_objects(e: Emulator, late: bool) -> None:
-    """-object, of the types made early or late."""
-    from emu.qom.creatable import object_add, type_of
-
-    for said in e.settings.objects:
-        if getattr(type_of(said.values).cls, "late", False) is late:
-            # QEMU has left the option's words behind by then
-            object_add(said.values, said.flavour)
-
-
-def qemu_apply_machine_options(e: Emulator) -> None:
-    """-machine's properties, -m, -smp: each alone."""
-    from emu.options.keyval import dashify
-    from emu.qom.visitor import Flavour, Value
-
-    machine = e.machine
-    properties: dict[str, Value] = {**dashify(e.settings.machine)}  # type: ignore[dict-item]
-    for key in ("type", "accel"):
-        properties.pop(key, None)
-    if e.settings.memory_size is not None:
-        machine.said_ram = machine.read_ram(_memory_text(e.settings.memory_size))
-    for key, value in properties.items():
-        prop = machine.find_property(key)
-        if isinstance(value, dict) and prop is not None and key not in ("smp", "memory"):
-            raise OptionError(f"Parameters '{key}.*' are unexpected")
-        machine.set_property(key, value, Flavour.TEXT)
-
-
-def _memory_text(said: str) -> str:
-    """The size of -m; a bare number is in MiB."""
-    if not said:
-        raise OptionError("missing 'size' option value")
-    return said + "M" if said[-1] in "0123456789" else said
-
-
-def configure_accelerators(e: Emulator) -> None:
-    """The accelerator: the first of -accel or of -machine accel= that there is."""
-    from emu.accel.accel import SUFFIX, Accel
-    from emu.qom.types import type_by_name
-    from emu.qom.visitor import Flavour
-
-    s = e.settings
-    by_machine = s.machine_text("accel")
-    if by_machine is not None and s.accels:
-        raise OptionError('The -accel and "-machine accel=" options are incompatible')
-    names = by_machine.split(":") if by_machine is not None else ["tcg"]
-    wanted: list[tuple[str, dict[str, str], tuple[str, ...]]] = [(name, {}, ()) for name in names]
-    if s.accels:
-        wanted = [(said.opts.get("accel", ""), said.opts.to_qdict(), said.where) for said in s.accels]
-    for name, values, where in wanted:
-        found = type_by_name(name + SUFFIX)
-        if found is None or found.abstract or not issubclass(found.cls, Accel):
-            e.reporter.error(OptionError(f"invalid accelerator {name}", where=where))
-            continue
-        accel = found.cls()
-        try:
-            for key, value in values.items():
-                if key not in ("accel", "id"):
-                    accel.set_property(key, value, Flavour.TEXT)
-        except UserError as error:
-            raise error.at(where) from None
-        e.accel = accel
-        return
-    raise Leave("", 1)
-
-
-def qemu_resolve_machine_memdev_and_cpu(e: Emulator) -> None:
-    """-cpu; then what the machine's properties come to together."""
-    if e.settings.cpu is not None:
-        from emu.hw.riscv.cpu import parse_cpu
-
-        e.machine.cpu_type = parse_cpu(e.settings.cpu)
-    e.machine.check()
 
 
 def qemu_create_late_backends(e: Emulator) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emu import configure
 from emu import init as program
 from emu.accel.accel import accel_help
 from emu.chardev.spec import parse_short
@@ -87,11 +88,11 @@ def _phases(words: list[str], reporter: Reporter, out: Judged) -> None:
     program.write_pidfile(settings)
     emulator = program.qemu_create_machine(settings, log)
     try:
-        program.qemu_create_objects(emulator, late=False)
-        program.qemu_apply_machine_options(emulator)
-        program.configure_accelerators(emulator)
-        program.qemu_create_objects(emulator, late=True)
-        program.qemu_resolve_machine_memdev_and_cpu(emulator)
+        configure.qemu_create_objects(emulator, late=False)
+        configure.qemu_apply_machine_options(emulator)
+        configure.configure_accelerators(emulator)
+        configure.qemu_create_objects(emulator, late=True)
+        configure.qemu_resolve_machine_memdev_and_cpu(emulator)
         out.machine = emulator.machine
         if emulator.machine.cpu_type:
             object_new(emulator.machine.cpu_type)

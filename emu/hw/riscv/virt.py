@@ -133,9 +133,11 @@ class VirtMachine(MachineState):
         self.virtio = [
             self._place(VirtioMmio(), VIRTIO[0] + i * VIRTIO[1], VIRTIO_IRQ + i) for i in range(VIRTIO_SLOTS)
         ]
-        self.uart = Ns16550a()
-        self.uart.backend = self.serial_backend(0) or self.uart.backend
-        self._place(self.uart, UART0[0], UART_IRQ)
+        self.uart = self._place(Ns16550a(), UART0[0], UART_IRQ)
+        port = self.serial_backend(0)
+        if port is not None:
+            self.uart.backend = port
+            port.attach(self.uart)
         self.rtc = self._place(GoldfishRtc(), RTC[0], RTC_IRQ)
 
     def _place(self, device: D, gpa: int, source: int = 0, **values: int | str) -> D:
