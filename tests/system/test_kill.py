@@ -128,7 +128,7 @@ def test_a_worker_that_dies_stopped_is_replaced_and_nothing_changes() -> None:
         vm.assert_nothing_left()
 
 
-def test_a_worker_that_dies_while_a_reset_gathers_is_replaced_with_a_log_line() -> None:
+def test_a_worker_that_dies_while_a_reset_gathers_is_replaced_and_told() -> None:
     with Program(MACHINE, "--program", "spin", "--log-every", "0.1") as vm:
         pids = [int(p) for p in vm.expect("pids").split()[1:]]
         os.kill(pids[1], signal.SIGSTOP)  # it runs, and cannot acknowledge: the gather waits for it
@@ -144,7 +144,9 @@ def test_a_worker_that_dies_while_a_reset_gathers_is_replaced_with_a_log_line() 
         assert vm.status() == 0, "the reset has made good what was lost"
         told = [line for line in vm.errors().splitlines() if "has not acknowledged" not in line]
         assert len(told) == 1
-        assert told[0].startswith(f"machine: hart 1 (pid {pids[1]}): worker killed by signal 9 (Killed), last")
+        assert told[0].startswith(
+            f"machine: hart 1 (pid {pids[1]}): worker killed by signal 9 (Killed), last"
+        )
         assert told[0].endswith("; a reset follows, a new worker takes over")
         vm.assert_nothing_left()
 
