@@ -281,7 +281,7 @@ class VmControl:
         losses, self._losses = self._losses, []
         for loss in losses:
             if not self._fleet.is_lost(loss.hart):
-                continue  # a reset has given it a fresh worker meanwhile
+                continue  # a reset has given it a fresh worker meanwhile, and said so (fleet)
             if self.states.running:
                 self.vm_stop(RunState.INTERNAL_ERROR)
             self._event(
