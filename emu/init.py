@@ -201,6 +201,8 @@ def qemu_create_late_backends(e: Emulator) -> None:
     from emu.options.settings import Said
 
     s = e.settings
+    if s.qtest is not None:
+        _make_qtest_port(e, s.qtest)
     qemu_create_objects(e, late=True)
     for said in (*s.monitors, *s.parallels):
         if said.text not in ("none", "null"):
@@ -214,6 +216,30 @@ def qemu_create_late_backends(e: Emulator) -> None:
             e.reporter.info("no display in this build: the serial port is not shown (-nographic shows it)")
     for i, said in enumerate(serials):
         e.serial.append(_make_serial(e, said, f"serial{i}"))
+
+
+def _make_qtest_port(e: Emulator, said: Said) -> None:
+    """The character device of -qtest; the session begins when the machine is complete."""
+    from emu.chardev.spec import parse_short
+
+    try:
+        e.chardevs.make(parse_short(said.text), "qtest")
+    except UserError as error:
+        error.consequences = (f'Failed to initialize device for qtest: "{said.text}"',)
+        raise
+
+
+def _start_qtest(e: Emulator, vm: Vm) -> None:
+    from emu.qtest import Qtest, open_log
+
+    port = e.chardevs.port("qtest")
+    assert port is not None
+    try:
+        log = open_log(e.settings.qtest_log)
+    except OSError as error:
+        raise HostError(f"Failed to open qtest log '{e.settings.qtest_log}': {strerror(error)}") from error
+    vm.run.report_kill = False
+    Qtest(vm, port, log)
 
 
 def _make_serial(e: Emulator, said: Said, label: str) -> str:
@@ -289,6 +315,8 @@ def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
         e.machine.dump_dtb(e.machine.dumpdtb)
         raise Leave("")
     vm.start()
+    if e.settings.qtest is not None:
+        _start_qtest(e, vm)
     # Late, as in QEMU: until here a signal simply ends us, and there is nothing to restore
     e.signals = Signals(vm.run.requests.killed)
     e.loop.watch(e.signals, read=e.signals.read)

@@ -33,6 +33,7 @@ from ipc.errors import IpcError, ResourceError
 
 if TYPE_CHECKING:
     from emu.core.memory import GuestMemory
+    from emu.hw.intc.inhart import InHart
     from emu.hw.machine import MachineState, RamConfig
     from emu.hw.register import ShadowTable
     from emu.workers.fleet import Fleet
@@ -176,6 +177,7 @@ class Vm:
         self._late = late
         self._reached = Checkpoints(None)
         self._shadows: ShadowTable | None = None
+        self._inhart: InHart | None = None
         self._built = False
 
     # -- making
@@ -204,8 +206,10 @@ class Vm:
             self.fleet = self._make_fleet(ram_base, rom)
             self._control_by(self.fleet, clock)
         else:
+            from emu.workers.idle import IdleHarts
+
             self.hand_clock = HandClock(self.header)
-            self._control_by(NoHarts(), self.hand_clock)
+            self._control_by(IdleHarts(self.control, self.engine), self.hand_clock)
 
     def _make_memory(self, harts: int, ram: RamConfig) -> tuple[Control, Ram]:
         from emu.workers.guard import NameGuard
@@ -278,6 +282,16 @@ class Vm:
         if self._shadows is None:
             self._shadows = ShadowTable(self.header) if self.header is not None else no_shadows()
         return self._shadows
+
+    @property
+    def inhart(self) -> InHart:
+        """What a hart does to its interrupt controllers, for accesses that begin in this process."""
+        if self._inhart is None:
+            from emu.hw.intc.inhart import InHart
+
+            control = self.control
+            self._inhart = InHart(self.engine, control.header_address, control.hart_address(0))
+        return self._inhart
 
     def plic_set(self, source: int, level: bool) -> None:
         """A device drives a source of the PLIC: harts that enable it and sleep are rung."""

@@ -182,6 +182,10 @@ class MachineState(Object):
     def finish(self) -> None:
         """Devices of the command line are there: complete what depends on them. Errors: UserError."""
 
+    def hart_deadline_ns(self) -> int:
+        """ns until a hart's timer fires, -1 for never: for qtest, where no hart looks at it."""
+        return -1
+
     def dump_dtb(self, path: str) -> None:
         """-machine dumpdtb=, for machines with a device tree. Errors: UserError."""
         raise UserError("This machine doesn't have an FDT")

@@ -131,7 +131,7 @@ class RegisterDevice(SysBusDevice):
         self._loads, self._stores = regs.loads(self), regs.stores(self)
         self._mask = (1 << 8 * regs.stride) - 1
         if regs.size:
-            self.init_mmio(self.name, regs.size, self)
+            self.init_mmio(self.name, regs.size, self, max(regs.access))
 
     def guest_error(self, text: str) -> None:
         """The guest did something invalid: a line in the log, if that is wanted."""

@@ -67,6 +67,8 @@ class Settings:
     log_items: str | None = None
     log_file: str | None = None
     pidfile: str | None = None
+    qtest: Said | None = None
+    qtest_log: str | None = None
     data_dirs: list[str] = field(default_factory=list)
     list_data_dirs: bool = False
     actions: dict[str, str] = field(default_factory=dict)

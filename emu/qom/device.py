@@ -68,6 +68,8 @@ class Device(Object):
     user_creatable = True
     hotpluggable = True
     bus_type = ""
+    # Bits of mip that compiled code drives for this device: its unnamed outputs, hart by hart
+    hart_lines: tuple[int, ...] = ()
 
     parent_bus_property = Accessor("parent_bus", "link<bus>", _bus_link)
     realized_property = Accessor("realized", "bool", lambda self: self.realized)

@@ -113,6 +113,7 @@ class VmControl:
         self._attached = attached
         self._was_suspended = False
         self._frozen = False
+        self.report_kill = True  # a qtest driver ends us by a signal as a matter of course
         self._losses: list[HartLoss] = []
         self._change: list[tuple[int, int, ChangeHandler]] = []
         self._reset: list[Callable[[Cause], None]] = []
@@ -262,7 +263,7 @@ class VmControl:
     def _shut_down(self, cause: Cause) -> bool:
         """Tell everybody. Whether the process ends; else the machine stops in state shutdown."""
         caught = self.requests.take_signal()
-        if caught is not None:
+        if caught is not None and self.report_kill:
             self._log(kill_text(caught))
         self._event("SHUTDOWN", {"guest": cause.by_guest, "reason": cause.qmp})
         for handler in list(self._shutdown):

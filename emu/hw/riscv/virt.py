@@ -177,6 +177,10 @@ class VirtMachine(MachineState):
         header.set("sbi_kernel", boot.next_addr)
         header.set("sbi_fdt", boot.fdt_at)
 
+    def hart_deadline_ns(self) -> int:
+        """The machine timer's."""
+        return self.mtimer.deadline_ns()
+
     def dump_dtb(self, path: str) -> None:
         """-machine dumpdtb=. Errors: HostError."""
         assert self.tree is not None
