@@ -12,7 +12,7 @@ from typing import cast
 
 from emu.errors import OptionError, UserError
 from emu.qom import types
-from emu.qom.object import Object, container
+from emu.qom.object import Interface, Object, container
 from emu.qom.types import interface_type
 from emu.qom.visitor import Flavour, Value
 
@@ -22,7 +22,7 @@ OBJECTS = "/objects"
 
 
 @interface_type("user-creatable")
-class UserCreatable:
+class UserCreatable(Interface):
     """required: properties that must be given. late: made after monitors and the like (phase 13)."""
 
     required: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 from emu.errors import OptionError, UserError
 from emu.qom import types
 from emu.qom.property import Accessor, DeviceNotFound, Property
-from emu.qom.types import qom_type
+from emu.qom.types import interface_type, qom_type
 from emu.qom.visitor import Flavour, Value
 
 O = TypeVar("O", bound="Object")  # noqa: E741  # an object
@@ -49,6 +49,13 @@ class LinkProperty(Property):
     def get_value(self, obj: Object) -> Value:
         """The path of the target, "" for none."""
         return "" if self.target is None else self.target.canonical_path
+
+
+@interface_type("interface")
+class Interface:
+    """The root of interfaces: what a type can do beside what it is."""
+
+    qom_name: str = "interface"
 
 
 @qom_type("object", abstract=True)
