@@ -5,8 +5,10 @@ Source: BEHAVIOUR 3.3.
 
 from __future__ import annotations
 
+from emu.core.qdict import QValue
 from emu.emulator import Emulator
 from emu.errors import Leave, OptionError, UserError
+from emu.options.visitor import STRING
 
 
 def qemu_create_objects(e: Emulator, late: bool) -> None:
@@ -16,16 +18,15 @@ def qemu_create_objects(e: Emulator, late: bool) -> None:
     for said in e.settings.objects:
         if getattr(type_of(said.values).cls, "late", False) is late:
             # QEMU has left the option's words behind by then
-            object_add(said.values, said.flavour)
+            object_add(said.values, said.visitor)
 
 
 def qemu_apply_machine_options(e: Emulator) -> None:
     """-machine's properties, -m, -smp: each alone."""
     from emu.options.keyval import dashify
-    from emu.qom.visitor import Flavour, Value
 
     machine = e.machine
-    properties: dict[str, Value] = {**dashify(e.settings.machine)}  # type: ignore[dict-item]
+    properties: dict[str, QValue] = {**dashify(e.settings.machine)}  # type: ignore[dict-item]
     for key in ("type", "accel"):
         properties.pop(key, None)
     if e.settings.memory_size is not None:
@@ -34,7 +35,7 @@ def qemu_apply_machine_options(e: Emulator) -> None:
         prop = machine.find_property(key)
         if isinstance(value, dict) and prop is not None and key not in ("smp", "memory"):
             raise OptionError(f"Parameters '{key}.*' are unexpected")
-        machine.set_property(key, value, Flavour.TEXT)
+        machine.set_property(key, value, STRING)
 
 
 def _memory_text(said: str) -> str:
@@ -48,7 +49,6 @@ def configure_accelerators(e: Emulator) -> None:
     """The accelerator: the first of -accel or of -machine accel= that there is."""
     from emu.accel.accel import SUFFIX, Accel
     from emu.qom.types import type_by_name
-    from emu.qom.visitor import Flavour
 
     s = e.settings
     by_machine = s.machine_text("accel")
@@ -67,7 +67,7 @@ def configure_accelerators(e: Emulator) -> None:
         try:
             for key, value in values.items():
                 if key not in ("accel", "id"):
-                    accel.set_property(key, value, Flavour.TEXT)
+                    accel.set_property(key, value, STRING)
         except UserError as error:
             raise error.at(where) from None
         e.accel = accel

@@ -300,7 +300,7 @@ def qemu_create_cli_devices(e: Emulator) -> None:
 
     for said in e.settings.devices:
         try:
-            qdev_device_add(said.values, said.flavour)
+            qdev_device_add(said.values, said.visitor)
         except UserError as error:
             raise error.at(said.where) from None
     check(lambda text: e.reporter.warn(text))

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emu.backends.hostmem import STEP, MemoryBackend
+from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
 from emu.options.keyval import Tree
 from emu.options.smp import Topology, topology
 from emu.options.values import parse_size
+from emu.options.visitor import Visitor
 from emu.qom.bus import SystemBus
 from emu.qom.object import Container, Object, container
 from emu.qom.property import Accessor, Bool, Enum, Text
 from emu.qom.types import list_types, qom_type, type_by_name
-from emu.qom.visitor import Flavour, Value, read_string
 
 if TYPE_CHECKING:
     from emu.chardev.base import Chardev
@@ -64,13 +65,13 @@ class RamConfig:
     prealloc: bool = False
 
 
-def _set_smp(machine: MachineState, _flavour: Flavour, value: Value) -> None:
+def _set_smp(machine: MachineState, _flavour: Visitor, value: QValue) -> None:
     if not isinstance(value, dict):
         raise OptionError("Parameter 'smp' used inconsistently")
     machine.said_smp = value  # type: ignore[assignment]  # a keyval tree is what comes
 
 
-def _set_memory(machine: MachineState, _flavour: Flavour, value: Value) -> None:
+def _set_memory(machine: MachineState, _flavour: Visitor, value: QValue) -> None:
     if not isinstance(value, dict):
         raise OptionError("Parameter 'memory' used inconsistently")
     for key in value:
@@ -82,11 +83,11 @@ def _set_memory(machine: MachineState, _flavour: Flavour, value: Value) -> None:
     machine.said_ram = machine.read_ram(said if isinstance(said, str) else str(said))
 
 
-def _set_backend(machine: MachineState, flavour: Flavour, value: Value) -> None:
-    machine.said_backend = read_string(flavour, "memory-backend", value)
+def _set_backend(machine: MachineState, visitor: Visitor, value: QValue) -> None:
+    machine.said_backend = visitor.string("memory-backend", value)
 
 
-def _smp_value(machine: MachineState) -> Value:
+def _smp_value(machine: MachineState) -> QValue:
     t = machine.smp
     return {"cpus": t.cpus, "sockets": t.sockets, "cores": t.cores, "threads": t.threads,
             "maxcpus": t.max_cpus}  # fmt: skip

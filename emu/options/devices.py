@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from emu.core.qdict import QValue
 from emu.errors import Leave, OptionError
 from emu.options import groups, keyval
 from emu.options.option import Topic, option
 from emu.options.qemuopts import QemuOpts
 from emu.options.settings import SaidOpts, SaidValues, Settings
-from emu.qom.visitor import Flavour
+from emu.options.visitor import KEYVAL, OPTS
 
 
 @option("device", args="driver[,prop[=value][,...]]",
@@ -20,7 +21,7 @@ def device(s: Settings, arg: str) -> None:
         s.device_help = s.device_help or s.said(arg)
         return
     opts = s.groups.parse_noisily(groups.DEVICE, arg, permit_abbrev=True)
-    s.devices.append(SaidValues({**opts.to_qdict()}, Flavour.KEYVAL, s.where))
+    s.devices.append(SaidValues({**opts.to_qdict()}, KEYVAL, s.where))
 
 
 @option("global", args="driver.prop=value", help="set a global default for a driver property")
@@ -49,8 +50,9 @@ def object_(s: Settings, arg: str) -> None:
     if wants_help or name in ("help", "?"):
         whole = not isinstance(name, str) or name in ("help", "?")
         raise Leave(objects_help() if whole else object_help(str(name)))
-    check(values, Flavour.KEYVAL)  # type: ignore[arg-type]  # its values are some of Value
-    s.objects.append(SaidValues({**values}, Flavour.KEYVAL, s.where))  # type: ignore[dict-item]
+    said: dict[str, QValue] = {**values}  # type: ignore[dict-item]  # text is one of its kinds
+    check(said, OPTS)
+    s.objects.append(SaidValues(said, OPTS, s.where))
 
 
 @option("nodefaults", topic=Topic.DEBUG, help="don't create default devices")

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from emu.core.qdict import QValue
 from emu.options.keyval import Tree
 from emu.options.option_groups import OptionGroups
 from emu.options.qemuopts import QemuOpts
-from emu.qom.visitor import Flavour, Value
+from emu.options.visitor import Visitor
 from emu.report import Reporter
 
 
@@ -36,8 +37,8 @@ class SaidOpts:
 class SaidValues:
     """Values for an object or a device: as they were read, and the words they stood in."""
 
-    values: Mapping[str, Value]
-    flavour: Flavour
+    values: Mapping[str, QValue]
+    visitor: Visitor
     where: tuple[str, ...]
 
 

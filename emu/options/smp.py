@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from emu.errors import OptionError
 from emu.options.groups import SMP
 from emu.options.keyval import Tree
-from emu.options.values import parse_int
+from emu.options.visitor import KEYVAL
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def _numbers(said: Tree) -> dict[str, int]:
             raise OptionError(f"Parameter 'smp.{key}' is unexpected")
         if not isinstance(text, str):
             raise OptionError(f"Parameter 'smp.{key}' expects integer")
-        out[key] = parse_int(f"smp.{key}", text)
+        out[key] = KEYVAL.int64(f"smp.{key}", text)
     return out
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+from emu.core.qdict import QValue
 from emu.errors import UserError
+from emu.options.visitor import JSON
 from emu.qom import types
 from emu.qom.monitor import concrete_device
 from emu.qom.object import Object, resolve
 from emu.qom.property import Property
-from emu.qom.visitor import Flavour, Value
 
 # Properties of every device, which device-list-properties leaves out
 _OF_ALL = frozenset({"type", "realized", "hotpluggable", "hotplugged", "parent_bus"})
@@ -26,9 +27,9 @@ class ClassNotFound(UserError):
     qmp_class = "DeviceNotFound"
 
 
-def _entry(prop: Property) -> dict[str, Value]:
+def _entry(prop: Property) -> dict[str, QValue]:
     """An ObjectPropertyInfo: description and default-value only where there are some."""
-    entry: dict[str, Value] = {"name": prop.name, "type": prop.type}
+    entry: dict[str, QValue] = {"name": prop.name, "type": prop.type}
     if prop.description:
         entry["description"] = prop.description
     if prop.static and prop.default not in (None, ""):
@@ -36,30 +37,30 @@ def _entry(prop: Property) -> dict[str, Value]:
     return entry
 
 
-def _entries(properties: Iterable[Property]) -> list[dict[str, Value]]:
+def _entries(properties: Iterable[Property]) -> list[dict[str, QValue]]:
     return [_entry(prop) for prop in properties]
 
 
-def qom_list(path: str) -> list[dict[str, Value]]:
+def qom_list(path: str) -> list[dict[str, QValue]]:
     """Name and type of each property of the object. Errors: DeviceNotFound, UserError (ambiguous)."""
     return [{"name": p.name, "type": p.type} for p in resolve(path).properties().values()]
 
 
-def qom_get(path: str, name: str) -> Value:
+def qom_get(path: str, name: str) -> QValue:
     """The value of a property. Errors: UserError."""
     return resolve(path).get_property(name)
 
 
-def qom_set(path: str, name: str, value: Value) -> None:
+def qom_set(path: str, name: str, value: QValue) -> None:
     """Set a property from JSON. Errors: UserError."""
-    resolve(path).set_property(name, value, Flavour.JSON)
+    resolve(path).set_property(name, value, JSON)
 
 
-def qom_list_types(implements: str = "", abstract: bool = False) -> list[dict[str, Value]]:
+def qom_list_types(implements: str = "", abstract: bool = False) -> list[dict[str, QValue]]:
     """Types that are or implement `implements`; abstract ones too if asked for."""
-    found: list[dict[str, Value]] = []
+    found: list[dict[str, QValue]] = []
     for one in types.list_types(implements, include_abstract=abstract):
-        entry: dict[str, Value] = {"name": one.name}
+        entry: dict[str, QValue] = {"name": one.name}
         if one.abstract:
             entry["abstract"] = True
         if one.parent:
@@ -68,7 +69,7 @@ def qom_list_types(implements: str = "", abstract: bool = False) -> list[dict[st
     return found
 
 
-def qom_list_properties(typename: str) -> list[dict[str, Value]]:
+def qom_list_properties(typename: str) -> list[dict[str, QValue]]:
     """Properties of a type, as far as its class has them. Errors: ClassNotFound."""
     found = types.type_by_name(typename)
     if found is None:
@@ -78,7 +79,7 @@ def qom_list_properties(typename: str) -> list[dict[str, Value]]:
     return _entries(cast("type[Object]", found.cls).class_properties().values())
 
 
-def device_list_properties(typename: str) -> list[dict[str, Value]]:
+def device_list_properties(typename: str) -> list[dict[str, QValue]]:
     """What configures a device of this type. Errors: DeviceNotFound, OptionError."""
     props = concrete_device(typename).class_properties().values()
     return _entries(p for p in props if p.name not in _OF_ALL)

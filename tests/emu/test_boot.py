@@ -18,8 +18,8 @@ from emu.hw.riscv.image import ImageError, Kind, read_image
 from emu.hw.riscv.virt import VirtMachine
 from emu.options import groups
 from emu.options.option_groups import OptionGroups
+from emu.options.visitor import KEYVAL
 from emu.qom.monitor import qdev_device_add
-from emu.qom.visitor import Flavour
 from tests.lib.board import virt_board
 
 MIB = 1 << 20
@@ -304,7 +304,7 @@ def machine() -> Iterator[VirtMachine]:
 def load(text: str) -> Loader:
     """A -device loader on the machine."""
     opts = OptionGroups(lambda line: None).parse(groups.DEVICE, text, permit_abbrev=True)
-    made = qdev_device_add({**opts.to_qdict()}, Flavour.KEYVAL)
+    made = qdev_device_add({**opts.to_qdict()}, KEYVAL)
     assert isinstance(made, Loader)
     return made
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
+from emu.options.visitor import JSON, KEYVAL, STRING, Visitor
 from emu.qom import compat, introspect, types
 from emu.qom.creatable import UserCreatable, object_add, object_del, object_help, objects_help
 from emu.qom.object import (
@@ -22,7 +24,6 @@ from emu.qom.object import (
 )
 from emu.qom.property import Accessor, Bool, DeviceNotFound, Enum, Int, Link, Property, Size, Text, Uint
 from emu.qom.types import interface_type, qom_type
-from emu.qom.visitor import Flavour, Value
 
 
 @interface_type("x-painted")
@@ -55,7 +56,7 @@ class Leaf(Base, Painted):
     signed = Int("signed", 32, -1)
     mode = Enum("mode", "Mode", ("fast", "slow"), "fast")
     peer = Link("peer", "x-base")
-    secret = Accessor("secret", "string", set=lambda self, flavour, value: None)
+    secret = Accessor("secret", "string", set=lambda self, visitor, value: None)
 
     def instance_init(self) -> None:
         """Second: the parent's part is there."""
@@ -117,9 +118,9 @@ def test_a_type_declared_twice_fails_naming_both_places() -> None:
             """..."""
 
 
-J, K, T = Flavour.JSON, Flavour.KEYVAL, Flavour.TEXT
-# property, flavour, value -> result or QEMU's complaint (texts: runs of QEMU 10.0.13)
-VALUES: list[tuple[str, Flavour, Value, Value]] = [
+J, K, T = JSON, KEYVAL, STRING
+# property, visitor, value -> result or QEMU's complaint (texts: runs of QEMU 10.0.13)
+VALUES: list[tuple[str, Visitor, QValue, QValue]] = [
     ("flag", J, True, True),
     ("flag", K, "on", True),
     ("flag", T, "no", False),
@@ -144,8 +145,8 @@ VALUES: list[tuple[str, Flavour, Value, Value]] = [
     ("size", K, "2M", 2 << 20),
     ("size", T, "1.5k", 1536),
     ("size", J, 7, 7),
-    ("size", K, "foo", OptionError("Parameter 'size' expects a size value")),
-    ("size", T, "foo", OptionError("Parameter 'size' expects size")),
+    ("size", K, "foo", OptionError("Parameter 'size' expects size")),
+    ("size", T, "foo", OptionError("Parameter 'size' expects a non-negative number below 2^64")),
     ("text", J, "abc", "abc"),
     ("text", J, 1, OptionError("Invalid parameter type for 'text', expected: string")),
     ("mode", K, "slow", "slow"),
@@ -158,17 +159,17 @@ VALUES: list[tuple[str, Flavour, Value, Value]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "flavour", "value", "wanted"), VALUES)
+@pytest.mark.parametrize(("name", "visitor", "value", "wanted"), VALUES)
 def test_values_are_read_as_qemu_reads_them(
-    name: str, flavour: Flavour, value: Value, wanted: Value | OptionError
+    name: str, visitor: Visitor, value: QValue, wanted: QValue | OptionError
 ) -> None:
     leaf = Leaf()
     if isinstance(wanted, OptionError):
         with pytest.raises(UserError) as error:
-            leaf.set_property(name, value, flavour)
+            leaf.set_property(name, value, visitor)
         assert error.value.text == wanted.text
     else:
-        leaf.set_property(name, value, flavour)
+        leaf.set_property(name, value, visitor)
         assert leaf.get_property(name) == wanted
 
 
@@ -250,18 +251,18 @@ KIND = "x-creatable"
     ({"qom-type": KIND, "id": "1", "path": "p"}, "Parameter 'id' expects an identifier"),
     ({"qom-type": KIND, "id": "a", "path": "bad"}, "Could not open 'bad': No such file or directory"),
 ])  # fmt: skip
-def test_object_add_refuses_and_leaves_nothing(values: dict[str, Value], text: str) -> None:
+def test_object_add_refuses_and_leaves_nothing(values: dict[str, QValue], text: str) -> None:
     with pytest.raises(UserError) as error:
-        object_add(values, Flavour.KEYVAL)
+        object_add(values, KEYVAL)
     assert error.value.text == text
     assert container("/objects").children == {}
 
 
 def test_objects_come_and_go() -> None:
-    made = object_add({"qom-type": KIND, "id": "a", "path": "p"}, Flavour.KEYVAL)
+    made = object_add({"qom-type": KIND, "id": "a", "path": "p"}, KEYVAL)
     assert made.canonical_path == "/objects/a"
     with pytest.raises(UserError) as error:
-        object_add({"qom-type": KIND, "id": "a", "path": "p"}, Flavour.KEYVAL)
+        object_add({"qom-type": KIND, "id": "a", "path": "p"}, KEYVAL)
     assert error.value.text == "attempt to add duplicate property 'a' to object (type 'container')"
     assert isinstance(made, Creatable)
     made.used = True

@@ -65,7 +65,7 @@ def test_empty_virtio_slot_identifies_itself_and_nothing_else() -> None:
 
 def test_plic_passes_lines_on_each_time_and_logs_what_harts_do_not_serve() -> None:
     with bare() as vm:
-        plic = add(vm, Plic())
+        plic = add(vm, Plic(), 0xC00_0000)
         line = Line("x")
         line.connect(plic.gpio_in(10).set)
         for level in (True, True, False):
