@@ -212,9 +212,14 @@ class Vm:
             self._control_by(IdleHarts(self.control, self.engine), self.hand_clock)
 
     def _make_memory(self, harts: int, ram: RamConfig) -> tuple[Control, Ram]:
-        from emu.workers.guard import NameGuard
         from ipc.ram import Backing, Ram
         from ipc.segment import Control, fresh_name
+
+        if not self.executes:
+            # nobody else maps them: no names, and no child to guard those
+            control = Control.create(harts, memfd=True)
+            return control, Ram.create(ram.size, Backing.MEMFD, ram.prealloc)
+        from emu.workers.guard import NameGuard
 
         names = fresh_name("control"), fresh_name("ram")
         backing = Backing.MEMFD if ram.memfd else Backing.SHM
