@@ -10,53 +10,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emu.configure import (
+    configure_accelerators,
+    qemu_apply_machine_options,
+    qemu_create_objects,
+    qemu_resolve_machine_memdev_and_cpu,
+)
+from emu.emulator import Emulator
 from emu.errors import HostError, Leave, OptionError, UserError, strerror
 from emu.report import Reporter
 
 if TYPE_CHECKING:
-    from emu.chardev.factory import Chardevs
     from emu.core.log import Log
-    from emu.loop.notify import Signals
-    from emu.loop.poll import MainLoop
-    from emu.accel.accel import Accel
-    from emu.hw.machine import MachineState
-    from emu.options.clock import RtcConfig
     from emu.options.settings import Said, Settings
-    from emu.vm import LateClock, Vm
+    from emu.vm import Vm
     from ipc.engine import Engine
 
 DATA_DIRS = ("/usr/local/share/qemu", "/usr/share/qemu", "/usr/lib/riscv64-linux-gnu/opensbi/generic")
 
 
-@dataclass
-class Emulator:
-    """What the phases make, one after the other."""
-
-    settings: Settings
-    rtc: RtcConfig
-    log: Log
-    loop: MainLoop
-    late: LateClock
-    chardevs: Chardevs
-    machine: MachineState
-    accel: Accel | None = None
-    vm: Vm | None = None
-    signals: Signals | None = None
-    serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
-
-    @property
-    def reporter(self) -> Reporter:
-        """Where messages go."""
-        return self.settings.reporter
-
-
 def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
     """Everything up to a machine that runs, or waits for `cont`. Errors: EmuError, Leave."""
-    from emu.options import parse
+    from emu.options.command_line import parse
 
     settings = parse(argv, reporter)
     qemu_validate_options(settings)
@@ -94,7 +72,7 @@ def qemu_process_early_options(s: Settings) -> Log:
     from emu.options import groups
 
     if s.name_in_messages:
-        s.reporter.guest_name = s.groups.first(groups.NAME).text("guest")
+        s.reporter.guest_name = s.groups.first(groups.NAME).get("guest", "")
     process = s.groups.first(groups.NAME).get("process")
     if process:
         from vcpu_worker.entry import name_process
@@ -172,7 +150,8 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
 
     compat.forget()
     for said in s.globals:
-        compat.register(said.opts.text("driver"), said.opts.text("property"), said.opts.text("value"))
+        opts = said.opts
+        compat.register(opts.get("driver", ""), opts.get("property", ""), opts.get("value", ""))
     rtc = judge_rtc(s)
     name = s.machine_text("type")
     if name is None:
@@ -205,7 +184,7 @@ def qemu_create_early_backends(e: Emulator) -> None:
     """-object of early types and -chardev, in the order of the line."""
     from emu.chardev.spec import from_opts
 
-    _create_objects(e, late=False)
+    qemu_create_objects(e, late=False)
     for said in e.settings.chardevs:
         e.settings.where = said.where
         try:
@@ -217,86 +196,14 @@ def qemu_create_early_backends(e: Emulator) -> None:
     e.settings.where = ()
 
 
-def _create_objects(e: Emulator, late: bool) -> None:
-    """-object, of the types made early or late."""
-    from emu.qom.creatable import object_add, type_of
-
-    for said in e.settings.objects:
-        if getattr(type_of(said.values).cls, "late", False) is late:
-            # QEMU has left the option's words behind by then
-            object_add(said.values, said.flavour)
-
-
-def qemu_apply_machine_options(e: Emulator) -> None:
-    """-machine's properties, -m, -smp: each alone."""
-    from emu.options.keyval import dashify
-    from emu.qom.visitor import Flavour
-
-    machine, properties = e.machine, dashify(e.settings.machine)
-    for key in ("type", "accel"):
-        properties.pop(key, None)
-    if e.settings.memory_size is not None:
-        machine.said_ram = machine.read_ram(_memory_text(e.settings.memory_size))
-    for key, value in properties.items():
-        prop = machine.find_property(key)
-        if isinstance(value, dict) and prop is not None and key not in ("smp", "memory"):
-            raise OptionError(f"Parameters '{key}.*' are unexpected")
-        machine.set_property(key, value, Flavour.TEXT)
-
-
-def _memory_text(said: str) -> str:
-    """The size of -m; a bare number is in MiB."""
-    if not said:
-        raise OptionError("missing 'size' option value")
-    return said + "M" if said[-1] in "0123456789" else said
-
-
-def configure_accelerators(e: Emulator) -> None:
-    """The accelerator: the first of -accel or of -machine accel= that there is."""
-    from emu.accel.accel import SUFFIX, Accel
-    from emu.qom.types import type_by_name
-    from emu.qom.visitor import Flavour
-
-    s = e.settings
-    by_machine = s.machine_text("accel")
-    if by_machine is not None and s.accels:
-        raise OptionError('The -accel and "-machine accel=" options are incompatible')
-    names = by_machine.split(":") if by_machine is not None else ["tcg"]
-    wanted = [(name, {}, ()) for name in names] or []
-    if s.accels:
-        wanted = [(said.opts.text("accel"), said.opts.as_dict(), said.where) for said in s.accels]
-    for name, values, where in wanted:
-        found = type_by_name(name + SUFFIX)
-        if found is None or found.abstract or not issubclass(found.cls, Accel):
-            e.reporter.error(OptionError(f"invalid accelerator {name}", where=where))
-            continue
-        accel = found.cls()
-        try:
-            for key, value in values.items():
-                if key != "accel":
-                    accel.set_property(key, value, Flavour.TEXT)
-        except UserError as error:
-            raise error.at(where) from None
-        e.accel = accel
-        return
-    raise Leave("", 1)
-
-
-def qemu_resolve_machine_memdev_and_cpu(e: Emulator) -> None:
-    """-cpu; then what the machine's properties come to together."""
-    if e.settings.cpu is not None:
-        from emu.hw.riscv.cpu import parse_cpu
-
-        e.machine.cpu_type = parse_cpu(e.settings.cpu)
-    e.machine.check()
-
-
 def qemu_create_late_backends(e: Emulator) -> None:
     """-object of late types; monitors (there are none), parallel ports (none), serial ports."""
     from emu.options.settings import Said
 
     s = e.settings
-    _create_objects(e, late=True)
+    if s.qtest is not None:
+        _make_qtest_port(e, s.qtest)
+    qemu_create_objects(e, late=True)
     for said in (*s.monitors, *s.parallels):
         if said.text not in ("none", "null"):
             raise OptionError("Option not supported in this build", where=said.where)
@@ -309,6 +216,30 @@ def qemu_create_late_backends(e: Emulator) -> None:
             e.reporter.info("no display in this build: the serial port is not shown (-nographic shows it)")
     for i, said in enumerate(serials):
         e.serial.append(_make_serial(e, said, f"serial{i}"))
+
+
+def _make_qtest_port(e: Emulator, said: Said) -> None:
+    """The character device of -qtest; the session begins when the machine is complete."""
+    from emu.chardev.spec import parse_short
+
+    try:
+        e.chardevs.make(parse_short(said.text), "qtest")
+    except UserError as error:
+        error.consequences = (f'Failed to initialize device for qtest: "{said.text}"',)
+        raise
+
+
+def _start_qtest(e: Emulator, vm: Vm) -> None:
+    from emu.qtest import Qtest, open_log
+
+    port = e.chardevs.port("qtest")
+    assert port is not None
+    try:
+        log = open_log(e.settings.qtest_log)
+    except OSError as error:
+        raise HostError(f"Failed to open qtest log '{e.settings.qtest_log}': {strerror(error)}") from error
+    vm.run.report_kill = False
+    Qtest(vm, port, log)
 
 
 def _make_serial(e: Emulator, said: Said, label: str) -> str:
@@ -325,7 +256,7 @@ def _make_serial(e: Emulator, said: Said, label: str) -> str:
         return name
     e.settings.where = said.where
     try:
-        e.chardevs.make(parse_short(said.text, e.settings.groups), label)
+        e.chardevs.make(parse_short(said.text), label)
     except UserError as error:
         error.consequences = (failed,)
         raise error.at(said.where) from None
@@ -346,8 +277,9 @@ def qemu_init_board(e: Emulator) -> Vm:
         PanicAction(said.get("panic", "shutdown")),
     )  # fmt: skip
     host = Host(
-        e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, actions, e.accel.executes, data_dirs(e.settings), e.serial
-    )
+        e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, actions, e.accel.executes, data_dirs(e.settings),
+        e.serial,
+    )  # fmt: skip
     vm = e.vm = e.machine.vm = Vm(host, e.late, lambda: _engine(e))
     vm.machine = e.machine
     e.machine.init()
@@ -368,7 +300,7 @@ def qemu_create_cli_devices(e: Emulator) -> None:
 
     for said in e.settings.devices:
         try:
-            qdev_device_add(said.values, said.flavour)
+            qdev_device_add(said.values, said.visitor)
         except UserError as error:
             raise error.at(said.where) from None
     check(lambda text: e.reporter.warn(text))
@@ -383,6 +315,8 @@ def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
         e.machine.dump_dtb(e.machine.dumpdtb)
         raise Leave("")
     vm.start()
+    if e.settings.qtest is not None:
+        _start_qtest(e, vm)
     # Late, as in QEMU: until here a signal simply ends us, and there is nothing to restore
     e.signals = Signals(vm.run.requests.killed)
     e.loop.watch(e.signals, read=e.signals.read)

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emu.emulator import Emulator
 from emu.errors import EmuError, Leave, UserError, strerror
-from emu.init import Emulator, qemu_cleanup, qemu_init
+from emu.init import qemu_cleanup, qemu_init
 from emu.report import Reporter
 
 

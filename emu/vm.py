@@ -29,24 +29,21 @@ from emu.options.clock import RtcClock, RtcConfig
 from emu.runstate.control import GuestTime, HartLoss, VmControl
 from emu.runstate.requests import Actions, Cause
 from emu.workers.checkpoints import Checkpoints
-from ipc.clock import GuestClock
 from ipc.errors import IpcError, ResourceError
-from ipc.layout import TRACE_ASM, TRACE_INT, View
 
 if TYPE_CHECKING:
     from emu.core.memory import GuestMemory
+    from emu.hw.intc.inhart import InHart
     from emu.hw.machine import MachineState, RamConfig
     from emu.hw.register import ShadowTable
     from emu.workers.fleet import Fleet
     from emu.workers.sbi import Answer
+    from ipc.clock import GuestClock
     from ipc.engine import Engine
+    from ipc.layout import View
     from ipc.ram import Ram
     from ipc.segment import Control
     from vcpu_worker.parts import Region
-
-# items of -d that harts report themselves
-TRACED = {"int": TRACE_INT, "in_asm": TRACE_ASM}
-
 
 @dataclass
 class Host:
@@ -85,8 +82,12 @@ class HandClock:
     """
 
     def __init__(self, header: View | None = None) -> None:
-        self._shown = GuestClock(header) if header is not None else None
+        self._shown: GuestClock | None = None
         self._now_ns = 0
+        if header is not None:
+            from ipc.clock import GuestClock
+
+            self._shown = GuestClock(header)
 
     def now_ns(self) -> int:
         """Guest time, ns."""
@@ -176,6 +177,7 @@ class Vm:
         self._late = late
         self._reached = Checkpoints(None)
         self._shadows: ShadowTable | None = None
+        self._inhart: InHart | None = None
         self._built = False
 
     # -- making
@@ -198,17 +200,26 @@ class Vm:
         self.slots = [self.control.hart(i) for i in range(harts)]
         self.memory = GuestMemory(self.ram, ram_base, self.header.bytes("mrom"), rom[0])
         if self.executes:
+            from ipc.clock import GuestClock
+
             clock = GuestClock(self.header)
             self.fleet = self._make_fleet(ram_base, rom)
             self._control_by(self.fleet, clock)
         else:
+            from emu.workers.idle import IdleHarts
+
             self.hand_clock = HandClock(self.header)
-            self._control_by(NoHarts(), self.hand_clock)
+            self._control_by(IdleHarts(self.control, self.engine), self.hand_clock)
 
     def _make_memory(self, harts: int, ram: RamConfig) -> tuple[Control, Ram]:
-        from emu.workers.guard import NameGuard
         from ipc.ram import Backing, Ram
         from ipc.segment import Control, fresh_name
+
+        if not self.executes:
+            # nobody else maps them: no names, and no child to guard those
+            control = Control.create(harts, memfd=True)
+            return control, Ram.create(ram.size, Backing.MEMFD, ram.prealloc)
+        from emu.workers.guard import NameGuard
 
         names = fresh_name("control"), fresh_name("ram")
         backing = Backing.MEMFD if ram.memfd else Backing.SHM
@@ -222,7 +233,7 @@ class Vm:
 
     def _make_fleet(self, ram_base: int, rom: tuple[int, int]) -> Fleet:
         from emu.workers.fleet import Fleet
-        from ipc.layout import HEADER, REGION_ROM, REGION_WRITE
+        from ipc.layout import HEADER, REGION_ROM, REGION_WRITE, TRACE_ASM, TRACE_INT
         from vcpu_worker.parts import Region
 
         rom_host = self.control.header_address + HEADER.offset("mrom")
@@ -235,7 +246,9 @@ class Vm:
                 self.control, self.engine, regions, self.ram, self.space, self._sbi_call, self.host.log_line,
                 lambda loss: self._lost(loss), self._reached,
             )  # fmt: skip
-        bits = sum(bit for item, bit in TRACED.items() if self.log.wants(item))
+        # items of -d that harts report themselves
+        traced = {"int": TRACE_INT, "in_asm": TRACE_ASM}
+        bits = sum(bit for item, bit in traced.items() if self.log.wants(item))
         if bits:
             fleet.trace_to(self.log.fileno(), bits)
         return fleet
@@ -275,6 +288,16 @@ class Vm:
             self._shadows = ShadowTable(self.header) if self.header is not None else no_shadows()
         return self._shadows
 
+    @property
+    def inhart(self) -> InHart:
+        """What a hart does to its interrupt controllers, for accesses that begin in this process."""
+        if self._inhart is None:
+            from emu.hw.intc.inhart import InHart
+
+            control = self.control
+            self._inhart = InHart(self.engine, control.header_address, control.hart_address(0))
+        return self._inhart
+
     def plic_set(self, source: int, level: bool) -> None:
         """A device drives a source of the PLIC: harts that enable it and sleep are rung."""
         if self.fleet is not None:
@@ -299,7 +322,9 @@ class Vm:
             return rtc.base_s * 1_000_000_000 - clock.now_ns()
         offset_ns = rtc.offset_s * 1_000_000_000
         # a calendar on the host's own clock follows when that is set
-        return offset_ns if rtc.clock is RtcClock.HOST else offset_ns + self.clocks.host.now_ns() - clock.now_ns()
+        if rtc.clock is RtcClock.HOST:
+            return offset_ns
+        return offset_ns + self.clocks.host.now_ns() - clock.now_ns()
 
     # -- running
 

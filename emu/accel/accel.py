@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from emu.errors import OptionError
 from emu.qom.object import Object
-from emu.qom.property import Bool, Enum, Size, Uint
+from emu.qom.property import Bool, Enum, Uint
 from emu.qom.types import list_types, qom_type
 
 SUFFIX = "-accel"

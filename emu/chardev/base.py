@@ -12,9 +12,12 @@ Source: BEHAVIOUR 5.4.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from emu.errors import UserError
+
+if TYPE_CHECKING:
+    from emu.loop.notify import Signals
 
 
 class Frontend(Protocol):
@@ -82,6 +85,9 @@ class Chardev:
 
     def accept_input(self) -> None:
         """The front end may take more."""
+
+    def take_terminal(self, signals: Signals) -> None:
+        """From now on the terminal is ours, if the device leads to one."""
 
     def set_break(self, on: bool) -> None:
         """The guest drives a break; only a real line could carry it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from emu.errors import OptionError
 from emu.options import groups
-from emu.options.qemuopts import OptionGroups, Opts
+from emu.options.qemuopts import QemuOpts
 from emu.options.values import parse_bool
 
 BACKENDS = ("file", "null", "pty", "socket", "stdio")
@@ -36,13 +36,13 @@ class Spec:
     mux: bool = False
 
 
-def parse_short(text: str, option_groups: OptionGroups) -> Spec:
+def parse_short(text: str) -> Spec:
     """The short forms: null, pty, stdio, file:P, unix:P[,...], tcp:H:P[,...], mon:X.
 
     Errors: OptionError with QEMU's text.
     """
     if text.startswith("mon:"):
-        inner = parse_short(text[4:], option_groups)
+        inner = parse_short(text[4:])
         return Spec(**{**inner.__dict__, "mux": True, "signals": text[4:] != "stdio"})
     if text in _PLAIN:
         return Spec(text)
@@ -50,35 +50,36 @@ def parse_short(text: str, option_groups: OptionGroups) -> Spec:
     if colon and kind == "file":
         return Spec("file", path=rest)
     if colon and kind in ("unix", "tcp"):
-        return _parse_socket(kind, rest, option_groups)
+        return _parse_socket(kind, rest)
     if text.startswith("/dev/") or text.split(",")[0].split(":")[0] in (*_ABSENT, "telnet", "websocket"):
         raise OptionError("Option not supported in this build")
     raise OptionError(f"'{text}' is not a valid char driver")
 
 
-def _parse_socket(kind: str, rest: str, option_groups: OptionGroups) -> Spec:
-    opts = option_groups.parse(groups.CHARDEV, f"backend=socket,path={rest}")
+def _parse_socket(kind: str, rest: str) -> Spec:
+    opts = QemuOpts(groups.CHARDEV)
+    opts.do_parse(f"backend=socket,path={rest}")
     if kind == "unix":
         return from_opts(opts)
-    host, colon, port = opts.text("path").rpartition(":")
+    host, colon, port = opts.get("path", "").rpartition(":")
     if not colon or not is_port(port):
         raise OptionError("chardev: socket: no port given")
     items = [(n, v) for n, v in opts.items if n != "path"]
-    return from_opts(Opts(opts.group, None, [*items, ("host", host), ("port", port)]))
+    return from_opts(QemuOpts(opts.opts_list, None, [*items, ("host", host), ("port", port)]))
 
 
-def from_opts(opts: Opts) -> Spec:
+def from_opts(opts: QemuOpts) -> Spec:
     """The meaning of a set of -chardev options. Errors: OptionError with QEMU's texts."""
-    backend = opts.text("backend")
+    backend = opts.get("backend", "")
     if backend not in BACKENDS:
         if backend in _ABSENT:
             raise OptionError("Option not supported in this build")
         raise OptionError(f"'{backend}' is not a valid char driver name")
     spec = Spec(
-        backend, path=opts.text("path"), host=opts.text("host"), port=opts.text("port"),
-        server=opts.flag("server", False), append=opts.flag("append", False),
-        input_path=opts.get("input-path"), signals=opts.flag("signal", True), mux=opts.flag("mux", False),
-        wait=opts.flag("wait", True),
+        backend, path=opts.get("path", ""), host=opts.get("host", ""), port=opts.get("port", ""),
+        server=opts.get_bool("server", False), append=opts.get_bool("append", False),
+        input_path=opts.get("input-path"), signals=opts.get_bool("signal", True),
+        mux=opts.get_bool("mux", False), wait=opts.get_bool("wait", True),
     )  # fmt: skip
     if backend == "file" and opts.get("path") is None:
         raise OptionError("chardev: file: no filename given")
@@ -92,7 +93,7 @@ def is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and int(text) < 1 << 16
 
 
-def _check_socket(opts: Opts, spec: Spec) -> None:
+def _check_socket(opts: QemuOpts, spec: Spec) -> None:
     for name in ("telnet", "websocket", "tn3270", "tls-creds", "reconnect", "reconnect-ms", "fd", "abstract"):
         value = opts.get(name)
         if value is not None and value not in ("off", "no", "false", "n", "0"):

@@ -26,6 +26,11 @@ class Line:
         assert self._sink is None, f"line {self.name} is connected twice"
         self._sink, self.irq = sink, irq
 
+    @property
+    def sink(self) -> Sink | None:
+        """What hears of it."""
+        return self._sink
+
     def intercept(self, sink: Sink) -> None:
         """Put `sink` in the place of what was connected."""
         self._sink = sink

@@ -21,6 +21,15 @@ class GuestMemory:
         self._rom = rom
         self._rom_base = rom_base
 
+    @property
+    def ram_range(self) -> tuple[int, int]:
+        """First byte of RAM, byte behind the last."""
+        return self._base, self._base + self._ram.size
+
+    def in_rom(self, gpa: int, size: int) -> bool:
+        """Whether the range lies in the ROM."""
+        return self._rom_base <= gpa and gpa + size <= self._rom_base + len(self._rom)
+
     def read(self, gpa: int, size: int) -> bytes:
         """`size` bytes at `gpa`. Errors: ValueError if that is not memory."""
         off = gpa - self._rom_base

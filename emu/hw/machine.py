@@ -8,19 +8,21 @@ Source: BEHAVIOUR 3.2, 3.4, 4.2; `-machine X,help` of QEMU 10.0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emu.backends.hostmem import STEP, MemoryBackend
+from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
 from emu.options.keyval import Tree
 from emu.options.smp import Topology, topology
 from emu.options.values import parse_size
+from emu.options.visitor import Visitor
 from emu.qom.bus import SystemBus
 from emu.qom.object import Container, Object, container
 from emu.qom.property import Accessor, Bool, Enum, Text
 from emu.qom.types import list_types, qom_type, type_by_name
-from emu.qom.visitor import Flavour, Value, read_string
 
 if TYPE_CHECKING:
     from emu.chardev.base import Chardev
@@ -49,9 +51,9 @@ def refused_auto(name: str, description: str) -> Enum:
                 check=_refuse_on(name))  # type: ignore[arg-type]  # fmt: skip
 
 
-def string(name: str, description: str) -> Text:
+def string(name: str, description: str, check: Callable[[Any, str], None] | None = None) -> Text:
     """A string property of a machine."""
-    return Text(name, "", description, type="string")
+    return Text(name, "", description, type="string", check=check)
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,13 @@ class RamConfig:
     prealloc: bool = False
 
 
-def _set_smp(machine: MachineState, _flavour: Flavour, value: Value) -> None:
+def _set_smp(machine: MachineState, _flavour: Visitor, value: QValue) -> None:
     if not isinstance(value, dict):
         raise OptionError("Parameter 'smp' used inconsistently")
     machine.said_smp = value  # type: ignore[assignment]  # a keyval tree is what comes
 
 
-def _set_memory(machine: MachineState, _flavour: Flavour, value: Value) -> None:
+def _set_memory(machine: MachineState, _flavour: Visitor, value: QValue) -> None:
     if not isinstance(value, dict):
         raise OptionError("Parameter 'memory' used inconsistently")
     for key in value:
@@ -81,11 +83,11 @@ def _set_memory(machine: MachineState, _flavour: Flavour, value: Value) -> None:
     machine.said_ram = machine.read_ram(said if isinstance(said, str) else str(said))
 
 
-def _set_backend(machine: MachineState, flavour: Flavour, value: Value) -> None:
-    machine.said_backend = read_string(flavour, "memory-backend", value)
+def _set_backend(machine: MachineState, visitor: Visitor, value: QValue) -> None:
+    machine.said_backend = visitor.string("memory-backend", value)
 
 
-def _smp_value(machine: MachineState) -> Value:
+def _smp_value(machine: MachineState) -> QValue:
     t = machine.smp
     return {"cpus": t.cpus, "sockets": t.sockets, "cores": t.cores, "threads": t.threads,
             "maxcpus": t.max_cpus}  # fmt: skip
@@ -118,7 +120,7 @@ class MachineState(Object):
     memory_property = Accessor("memory", "MemorySizeConfiguration", lambda self: {"size": self.ram.size},
                                _set_memory, "Memory size configuration")  # fmt: skip
     backend_property = Accessor("memory-backend", "link<memory-backend>", lambda self: self.said_backend,
-                                _set_backend, "Set RAM backend. Valid value is ID of hostmem based backend")  # fmt: skip
+                                _set_backend, "Set RAM backend: ID of a memory-backend object")
     # For tests: the process stops there (emu.workers.checkpoints)
     checkpoint = Text("x-checkpoint", "")
 
@@ -180,6 +182,10 @@ class MachineState(Object):
 
     def finish(self) -> None:
         """Devices of the command line are there: complete what depends on them. Errors: UserError."""
+
+    def hart_deadline_ns(self) -> int:
+        """ns until a hart's timer fires, -1 for never: for qtest, where no hart looks at it."""
+        return -1
 
     def dump_dtb(self, path: str) -> None:
         """-machine dumpdtb=, for machines with a device tree. Errors: UserError."""

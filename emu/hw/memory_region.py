@@ -15,13 +15,19 @@ from emu.qom.types import qom_type
 
 @qom_type("memory-region")
 class MemoryRegion(Object):
-    """`size` bytes answered by `decoder`. addr: where they are mapped, None while they are not."""
+    """`size` bytes answered by `decoder`. addr: where they are mapped, None while they are not.
+
+    max_access: the widest access it takes; wider ones of the main loop come in parts.
+    """
 
     size_property = Accessor("size", "uint64", lambda self: self.size)
     addr_property = Accessor("addr", "uint64", lambda self: self.addr or 0)
 
-    def __init__(self, name: str, size: int, decoder: Decoder | None = None) -> None:
+    def __init__(
+        self, name: str, size: int, decoder: Decoder | None = None, max_access: int = 4
+    ) -> None:
         super().__init__()
+        self.max_access = max_access
         self.name = name
         self.size = size
         self.decoder = decoder

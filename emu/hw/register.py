@@ -1,7 +1,8 @@
 """Register maps: which method answers which offset of a device, and on which rung of the MMIO ladder.
 
 A device class has one `RegisterMap`; `@regs.read(off, NAME)` and `@regs.write(off, NAME)` name the methods
-where the registers stand. A guest mistake (no register, wrong width, wrong direction) is logged and reads as 0.
+where the registers stand. A guest mistake (no register, wrong width, wrong direction) is logged and reads
+as 0.
 
 The rung of a register (DESIGN section 3) is a declared property of it. Rungs above the round trip need a
 device that keeps its shadows true: see `ShadowTable`.
@@ -130,7 +131,7 @@ class RegisterDevice(SysBusDevice):
         self._loads, self._stores = regs.loads(self), regs.stores(self)
         self._mask = (1 << 8 * regs.stride) - 1
         if regs.size:
-            self.init_mmio(self.name, regs.size, self)
+            self.init_mmio(self.name, regs.size, self, max(regs.access))
 
     def guest_error(self, text: str) -> None:
         """The guest did something invalid: a line in the log, if that is wanted."""

@@ -28,9 +28,9 @@ class SysBusDevice(Device):
         """Nothing decoded yet."""
         self.mmio: list[MemoryRegion] = []
 
-    def init_mmio(self, name: str, size: int, decoder: Decoder) -> MemoryRegion:
+    def init_mmio(self, name: str, size: int, decoder: Decoder, max_access: int = 4) -> MemoryRegion:
         """One more region."""
-        region = self.add_child(f"{name}[*]", MemoryRegion(name, size, decoder))
+        region = self.add_child(f"{name}[*]", MemoryRegion(name, size, decoder, max_access))
         self.mmio.append(region)
         return region
 
@@ -44,7 +44,14 @@ class SysBusDevice(Device):
         assert region.decoder is not None
         assert region.addr is None
         region.addr = gpa
-        self.vm.space.add(gpa, region.size, region.name, region.decoder)
+        self.vm.space.add(gpa, region.size, region.name, region.decoder, region.max_access)
+
+    @property
+    def gpa(self) -> int:
+        """Where its first region is mapped."""
+        addr = self.mmio[0].addr
+        assert addr is not None
+        return addr
 
     def connect_irq(self, n: int, irq: Irq) -> None:
         """Connect output line `n`."""

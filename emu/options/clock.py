@@ -35,16 +35,16 @@ class RtcConfig:
 def judge_rtc(s: Settings) -> RtcConfig:
     """What -rtc means. Errors: OptionError with QEMU's texts."""
     opts = s.groups.first(groups.RTC)
-    base = opts.text("base", "utc")
+    base = opts.get("base", "utc")
     offset_s, base_s = 0, None
     if base == "localtime":
         offset_s = time.localtime().tm_gmtoff
     elif base != "utc":
         base_s = _seconds(base)
-    clock_text = opts.text("clock", "host")
+    clock_text = opts.get("clock", "host")
     if clock_text not in ("host", "rt", "vm"):
         raise OptionError(f"invalid option value '{clock_text}'")
-    drift = opts.text("driftfix", "none")
+    drift = opts.get("driftfix", "none")
     if drift not in ("slew", "none"):
         raise OptionError(f"invalid option value '{drift}'")
     if drift == "slew":

@@ -31,7 +31,7 @@ def display(s: Settings, arg: str) -> None:
     """Only `none` exists. QEMU's other names give its text for a build without them."""
     if arg in ("help", "?"):
         raise Leave(DISPLAY_HELP)
-    said, _ = keyval.parse(arg, implied="type")
+    said = keyval.parse(arg, implied="type")
     kind = said.pop("type", None)
     if not isinstance(kind, str):
         raise OptionError("Parameter 'type' is missing")
@@ -67,7 +67,7 @@ def chardev(s: Settings, arg: str) -> None:
     if arg in ("help", "?"):
         names = "".join(f"\n  {name}" for name in CHARDEV_BACKENDS)
         raise Leave(f"Available chardev backend types: {names}\n")
-    s.chardevs.append(SaidOpts(s.groups.parse(groups.CHARDEV, arg), s.where))
+    s.chardevs.append(SaidOpts(s.groups.parse_noisily(groups.CHARDEV, arg, permit_abbrev=True), s.where))
 
 
 @option("vga", args="none", topic=Topic.DISPLAY, help="select video card type (there is none)")

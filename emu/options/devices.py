@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from emu.core.qdict import QValue
 from emu.errors import Leave, OptionError
 from emu.options import groups, keyval
 from emu.options.option import Topic, option
-from emu.options.qemuopts import Opts
+from emu.options.qemuopts import QemuOpts
 from emu.options.settings import SaidOpts, SaidValues, Settings
-from emu.qom.visitor import Flavour, Value
+from emu.options.visitor import KEYVAL, OPTS
 
 
 @option("device", args="driver[,prop[=value][,...]]",
@@ -19,11 +20,8 @@ def device(s: Settings, arg: str) -> None:
     if arg in ("help", "?") or arg.endswith((",help", ",?")):
         s.device_help = s.device_help or s.said(arg)
         return
-    opts = s.groups.parse(groups.DEVICE, arg)
-    values: dict[str, Value] = {**opts.as_dict()}
-    if opts.id is not None:
-        values["id"] = opts.id
-    s.devices.append(SaidValues(values, Flavour.KEYVAL, s.where))
+    opts = s.groups.parse_noisily(groups.DEVICE, arg, permit_abbrev=True)
+    s.devices.append(SaidValues({**opts.to_qdict()}, KEYVAL, s.where))
 
 
 @option("global", args="driver.prop=value", help="set a global default for a driver property")
@@ -32,9 +30,9 @@ def global_property(s: Settings, arg: str) -> None:
     head, eq, value = arg.partition("=")
     driver, dot, prop = head.partition(".")
     if eq and dot and "," not in head:
-        opts = Opts(groups.GLOBAL, None, [("driver", driver), ("property", prop), ("value", value)])
+        opts = QemuOpts(groups.GLOBAL, None, [("driver", driver), ("property", prop), ("value", value)])
     else:
-        opts = s.groups.parse(groups.GLOBAL, arg)
+        opts = s.groups.parse_noisily(groups.GLOBAL, arg)
         if None in (opts.get("driver"), opts.get("property"), opts.get("value")):
             raise OptionError("options 'driver', 'property', and 'value' are required")
     s.globals.append(SaidOpts(opts, s.where))
@@ -47,12 +45,14 @@ def object_(s: Settings, arg: str) -> None:
     """Read and checked here, made later: early ones before character devices, late ones after."""
     from emu.qom.creatable import check, object_help, objects_help
 
-    values, wants_help = keyval.parse(arg, implied="qom-type")
-    if wants_help or values.get("qom-type") in ("help", "?"):
-        name = values.get("qom-type")
-        raise Leave(object_help(name) if isinstance(name, str) and name not in ("help", "?") else objects_help())
-    check(values, Flavour.KEYVAL)
-    s.objects.append(SaidValues(values, Flavour.KEYVAL, s.where))
+    values, wants_help = keyval.parse_help(arg, implied="qom-type")
+    name = values.get("qom-type")
+    if wants_help or name in ("help", "?"):
+        whole = not isinstance(name, str) or name in ("help", "?")
+        raise Leave(objects_help() if whole else object_help(str(name)))
+    said: dict[str, QValue] = {**values}  # type: ignore[dict-item]  # text is one of its kinds
+    check(said, OPTS)
+    s.objects.append(SaidValues(said, OPTS, s.where))
 
 
 @option("nodefaults", topic=Topic.DEBUG, help="don't create default devices")

@@ -8,15 +8,12 @@ from emu.options.option import option
 from emu.options.settings import SaidOpts, Settings
 
 
-
 @option("machine", "M", args="[type=]name[,prop[=value][,...]]",
         help="selects emulated machine ('-machine help' for list)\n"
              "property accel=accel1[:accel2[:...]] selects accelerator")  # fmt: skip
 def machine(s: Settings, arg: str) -> None:
     """Properties accumulate over repeated options; the last value of a key wins."""
-    said, wants_help = keyval.parse(arg, implied="type")
-    keyval.merge(s.machine, said)
-    if wants_help:
+    if keyval.parse_into(s.machine, arg, implied="type"):
         from emu.hw.machine import machine_help, machines_help
 
         name = s.machine_text("type")
@@ -37,7 +34,7 @@ def cpu(s: Settings, arg: str) -> None:
         help="select accelerator (tcg; use 'help' for a list)\nthread=single|multi")  # fmt: skip
 def accel(s: Settings, arg: str) -> None:
     """`-accel help` and an accel option without a name list the accelerators."""
-    opts = s.groups.parse(groups.ACCEL, arg)
+    opts = s.groups.parse_noisily(groups.ACCEL, arg, permit_abbrev=True)
     if opts.get("accel") in (None, "help", "?"):
         from emu.accel.accel import accel_help
 
@@ -50,9 +47,9 @@ def accel(s: Settings, arg: str) -> None:
              "maxcpus= maximum number of total CPUs")  # fmt: skip
 def smp(s: Settings, arg: str) -> None:
     """Merged into the machine's property `smp`."""
-    said, wants_help = keyval.parse(arg, implied="cpus")
+    said, wants_help = keyval.parse_help(arg, implied="cpus")
     if wants_help:
-        raise Leave(groups.SMP_HELP.help_text())
+        raise Leave(groups.SMP.help_text())
     keyval.merge(s.machine, {"smp": said})
 
 
@@ -61,4 +58,4 @@ def smp(s: Settings, arg: str) -> None:
              "NOTE: the number is in MiB unless a suffix (k, M, G, ...) says otherwise")  # fmt: skip
 def m(s: Settings, arg: str) -> None:
     """Sizes are judged here, the machine's limits later."""
-    s.memory_size = s.groups.parse(groups.MEMORY, arg).get("size")
+    s.memory_size = s.groups.parse_noisily(groups.MEMORY, arg, permit_abbrev=True).get("size")

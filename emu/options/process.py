@@ -62,7 +62,7 @@ def show_version(s: Settings, _arg: str) -> None:
         help="set the name of the guest\nstring1 is the window title, string2 the process name")  # fmt: skip
 def name(s: Settings, arg: str) -> None:
     """The names; the process name is set before the machine is built."""
-    s.groups.parse(groups.NAME, arg)
+    s.groups.parse_noisily(groups.NAME, arg, permit_abbrev=True)
 
 
 @option("S", topic=Topic.DEBUG, help="freeze CPU at startup")
@@ -89,7 +89,7 @@ def no_shutdown(s: Settings, _arg: str) -> None:
              "watchdog=reset|shutdown|poweroff|pause|debug|none|inject-nmi")  # fmt: skip
 def action(s: Settings, arg: str) -> None:
     """What the machine does when the guest asks to end, to begin again, or fails."""
-    for key, value in s.groups.parse(groups.ACTION, arg).as_dict().items():
+    for key, value in s.groups.parse_noisily(groups.ACTION, arg).to_qdict().items():
         _set_action(s, key, value)
 
 
@@ -109,7 +109,7 @@ def _set_action(s: Settings, key: str, value: str) -> None:
         help="set the RTC base and clock")  # fmt: skip
 def rtc(s: Settings, arg: str) -> None:
     """Judged when the clocks are made."""
-    s.groups.parse(groups.RTC, arg)
+    s.groups.parse_noisily(groups.RTC, arg)
 
 
 @option("pidfile", args="file", topic=Topic.DEBUG, help="write PID to 'file'")
@@ -122,9 +122,9 @@ def pidfile(s: Settings, arg: str) -> None:
         help="control error message format")  # fmt: skip
 def msg(s: Settings, arg: str) -> None:
     """Holds from this option on."""
-    opts = s.groups.parse(groups.MSG, arg)
-    s.reporter.timestamp = opts.flag("timestamp", False)
-    s.name_in_messages = opts.flag("guest-name", False)
+    opts = s.groups.parse_noisily(groups.MSG, arg)
+    s.reporter.timestamp = opts.get_bool("timestamp", False)
+    s.name_in_messages = opts.get_bool("guest-name", False)
 
 
 @option("no-user-config", topic=Topic.DEBUG, help="don't load default user-provided config files")

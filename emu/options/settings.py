@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from emu.core.qdict import QValue
 from emu.options.keyval import Tree
-from emu.options.qemuopts import OptionGroups, Opts
-from emu.qom.visitor import Flavour, Value
+from emu.options.option_groups import OptionGroups
+from emu.options.qemuopts import QemuOpts
+from emu.options.visitor import Visitor
 from emu.report import Reporter
 
 
@@ -27,7 +29,7 @@ class Said:
 class SaidOpts:
     """A set of options and the words it stood in."""
 
-    opts: Opts
+    opts: QemuOpts
     where: tuple[str, ...]
 
 
@@ -35,8 +37,8 @@ class SaidOpts:
 class SaidValues:
     """Values for an object or a device: as they were read, and the words they stood in."""
 
-    values: Mapping[str, Value]
-    flavour: Flavour
+    values: Mapping[str, QValue]
+    visitor: Visitor
     where: tuple[str, ...]
 
 
@@ -66,6 +68,8 @@ class Settings:
     log_items: str | None = None
     log_file: str | None = None
     pidfile: str | None = None
+    qtest: Said | None = None
+    qtest_log: str | None = None
     data_dirs: list[str] = field(default_factory=list)
     list_data_dirs: bool = False
     actions: dict[str, str] = field(default_factory=dict)
@@ -74,7 +78,7 @@ class Settings:
     groups: OptionGroups = field(init=False)
 
     def __post_init__(self) -> None:
-        self.groups = OptionGroups(self.warn)
+        self.groups = OptionGroups(self.warn, lambda: self.where)
 
     def said(self, text: str) -> Said:
         """`text` with the place of the option being recorded."""

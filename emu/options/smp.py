@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emu.errors import OptionError
-from emu.options.groups import SMP_HELP
+from emu.options.groups import SMP
 from emu.options.keyval import Tree
-from emu.options.values import parse_int
+from emu.options.visitor import KEYVAL
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,17 @@ class Topology:
         return f"sockets ({self.sockets}) * cores ({self.cores}) * threads ({self.threads})"
 
 
+_KEYS = frozenset(d.name for d in SMP.desc)
+
+
 def _numbers(said: Tree) -> dict[str, int]:
     out = {}
     for key, text in said.items():
-        if key not in SMP_HELP.options:
+        if key not in _KEYS:
             raise OptionError(f"Parameter 'smp.{key}' is unexpected")
-        if isinstance(text, dict):
+        if not isinstance(text, str):
             raise OptionError(f"Parameter 'smp.{key}' expects integer")
-        out[key] = parse_int(f"smp.{key}", text)
+        out[key] = KEYVAL.int64(f"smp.{key}", text)
     return out
 
 

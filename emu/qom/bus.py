@@ -1,7 +1,7 @@
 """qdev buses: where devices sit.
 
-Rule: children are kept newest first, as QEMU keeps them; a search for a bus with room goes that way, which is why
-the first virtio device lands in the last transport.
+Rule: children are kept newest first, as QEMU keeps them; a search for a bus with room goes that way, which
+is why the first virtio device lands in the last transport.
 Source: BEHAVIOUR 4.1; QEMU 10.0's `info qtree`.
 """
 
@@ -65,7 +65,7 @@ class Bus(Object):
         """Errors: OptionError if the device's address on this bus is no good."""
 
     def find(self, name: str, kind: str) -> Bus | None:
-        """Depth first: the bus `name` ("" for any) of type `kind` ("" for any), one with room if there is one."""
+        """Depth first: the bus `name` of type `kind` ("" for any), one with room if there is one."""
         matches = (not name or name == self.name) and (not kind or types.is_a(self.qom_name, kind))
         if matches and (name or not self.full):
             return self

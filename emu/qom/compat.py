@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emu.errors import OptionError, UserError
+from emu.options.visitor import STRING
 from emu.qom import types
-from emu.qom.visitor import Flavour
 
 if TYPE_CHECKING:
     from emu.qom.device import Device
@@ -49,7 +49,7 @@ def apply(device: Device) -> None:
             continue
         one.used = True
         try:
-            device.set_property(one.property, one.value, Flavour.TEXT)
+            device.set_property(one.property, one.value, STRING)
         except UserError as error:
             text = f"can't apply global {one.driver}.{one.property}={one.value}: {error.text}"
             raise OptionError(text, error.hint) from error

@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
+from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
+from emu.options.visitor import JSON, Visitor
 from emu.qom import types
-from emu.qom.object import Object, container
+from emu.qom.object import Interface, Object, container
 from emu.qom.types import interface_type
-from emu.qom.visitor import Flavour, Value
 
 _ID = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]*")
 ID_HINT = "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter."
@@ -22,7 +23,7 @@ OBJECTS = "/objects"
 
 
 @interface_type("user-creatable")
-class UserCreatable:
+class UserCreatable(Interface):
     """required: properties that must be given. late: made after monitors and the like (phase 13)."""
 
     required: tuple[str, ...] = ()
@@ -36,7 +37,7 @@ class UserCreatable:
         return True
 
 
-def type_of(values: Mapping[str, Value]) -> types.Type:
+def type_of(values: Mapping[str, QValue]) -> types.Type:
     """The type that -object's values name. Errors: OptionError."""
     name = values.get("qom-type")
     if name is None:
@@ -47,7 +48,7 @@ def type_of(values: Mapping[str, Value]) -> types.Type:
     return found
 
 
-def check(values: Mapping[str, Value], flavour: Flavour) -> types.Type:
+def check(values: Mapping[str, QValue], visitor: Visitor) -> types.Type:
     """What QEMU checks when it reads -object: members, and their values, before anything is made."""
     found = type_of(values)
     identifier = values.get("id")
@@ -62,14 +63,14 @@ def check(values: Mapping[str, Value], flavour: Flavour) -> types.Type:
             raise OptionError(f"Parameter '{name}' is missing")
     for name in values:
         if name not in ("qom-type", "id") and (name not in known or not known[name].writable):
-            raise OptionError(f"Invalid parameter '{name}'" if flavour is not Flavour.JSON
+            raise OptionError(f"Invalid parameter '{name}'" if visitor is not JSON
                               else f"Parameter '{name}' is unexpected")  # fmt: skip
     return found
 
 
-def object_add(values: Mapping[str, Value], flavour: Flavour) -> Object:
+def object_add(values: Mapping[str, QValue], visitor: Visitor) -> Object:
     """Make what `values` (qom-type, id, properties) say. Errors: UserError, and nothing is made."""
-    found = check(values, flavour)
+    found = check(values, visitor)
     identifier = str(values["id"])
     if not _ID.fullmatch(identifier):
         raise OptionError("Parameter 'id' expects an identifier", ID_HINT)
@@ -80,7 +81,7 @@ def object_add(values: Mapping[str, Value], flavour: Flavour) -> Object:
         )
     made = cast(Object, found.cls())
     rest = {name: value for name, value in values.items() if name not in ("qom-type", "id")}
-    made.set_properties(rest, flavour)
+    made.set_properties(rest, visitor)
     objects.add_child(identifier, made)
     try:
         cast(UserCreatable, made).complete()

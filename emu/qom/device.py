@@ -19,7 +19,7 @@ from emu.errors import OptionError, UserError
 from emu.qom import compat
 from emu.qom.bus import Bus
 from emu.qom.irq import Irq
-from emu.qom.object import LinkProperty, Object, container, root
+from emu.qom.object import LinkProperty, Object, root
 from emu.qom.property import Accessor, Property
 from emu.qom.types import qom_type
 
@@ -68,6 +68,8 @@ class Device(Object):
     user_creatable = True
     hotpluggable = True
     bus_type = ""
+    # Bits of mip that compiled code drives for this device: its unnamed outputs, hart by hart
+    hart_lines: tuple[int, ...] = ()
 
     parent_bus_property = Accessor("parent_bus", "link<bus>", _bus_link)
     realized_property = Accessor("realized", "bool", lambda self: self.realized)
@@ -88,6 +90,7 @@ class Device(Object):
         self.inputs: dict[str, list[Irq]] = {}
         self.outputs: dict[str, list[Line]] = {}
         self.deleted: list[Callable[[], None]] = []
+        self._machine: MachineState | None = None
 
     def instance_post_init(self) -> None:
         """-global properties: they win over the type's defaults and lose against explicit ones."""
@@ -115,11 +118,13 @@ class Device(Object):
     @property
     def machine(self) -> MachineState:
         """The machine of this process."""
-        from emu.hw.machine import MachineState
+        if self._machine is None:
+            from emu.hw.machine import MachineState
 
-        found = root().child("machine")
-        assert isinstance(found, MachineState)
-        return found
+            found = root().child("machine")
+            assert isinstance(found, MachineState)
+            self._machine = found
+        return self._machine
 
     @property
     def vm(self) -> Vm:
@@ -178,9 +183,8 @@ class Device(Object):
         """A realized device is what it is."""
         if self.realized:
             who = f"device '{self.id}'" if self.id else "anonymous device"
-            raise OptionError(
-                f"Attempt to set property '{prop.name}' on {who} (type '{self.qom_name}') after it was realized"
-            )
+            who += f" (type '{self.qom_name}')"
+            raise OptionError(f"Attempt to set property '{prop.name}' on {who} after it was realized")
 
     def realize_on(self, bus: Bus | None) -> None:
         """QEMU's qdev_realize: sit on `bus` and be realized. Errors: UserError, and it is as before."""
@@ -198,7 +202,9 @@ class Device(Object):
             return
         unattached = self.parent is None
         if unattached:
-            container("/machine/unattached").add_child("device[*]", self)
+            place = self.machine.child("unattached")
+            assert place is not None
+            place.add_child("device[*]", self)
         done: list[Device] = []
         begun = False
         try:

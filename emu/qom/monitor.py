@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
+from emu.options.visitor import Visitor
 from emu.qom import types
 from emu.qom.bus import Bus
 from emu.qom.device import Category, Device, check_hotplug
 from emu.qom.help import property_lines
 from emu.qom.object import container, resolve_path, root
 from emu.qom.property import DeviceNotFound
-from emu.qom.visitor import Flavour, Value
 
 PERIPHERAL, ANONYMOUS = "/machine/peripheral", "/machine/peripheral-anon"
 # Short names that users know -> type, on a machine with PCI
@@ -25,8 +26,9 @@ ALIASES = {
     "ahci": "ich9-ahci", "e1000": "e1000-82540em", "virtio-9p": "virtio-9p-pci",
     "virtio-balloon": "virtio-balloon-pci", "virtio-blk": "virtio-blk-pci", "virtio-gpu": "virtio-gpu-pci",
     "virtio-input-host": "virtio-input-host-pci", "virtio-iommu": "virtio-iommu-pci",
-    "virtio-keyboard": "virtio-keyboard-pci", "virtio-mouse": "virtio-mouse-pci", "virtio-net": "virtio-net-pci",
-    "virtio-rng": "virtio-rng-pci", "virtio-scsi": "virtio-scsi-pci", "virtio-serial": "virtio-serial-pci",
+    "virtio-keyboard": "virtio-keyboard-pci", "virtio-mouse": "virtio-mouse-pci",
+    "virtio-net": "virtio-net-pci", "virtio-rng": "virtio-rng-pci",
+    "virtio-scsi": "virtio-scsi-pci", "virtio-serial": "virtio-serial-pci",
     "virtio-sound": "virtio-sound-pci", "virtio-tablet": "virtio-tablet-pci",
 }  # fmt: skip
 _BUS_KEYS = ("driver", "bus", "id")
@@ -78,10 +80,10 @@ def find_bus(path: str) -> Bus:
 
 
 def _device_on(bus: Bus, name: str) -> Device:
-    for wanted in (lambda d: d.id, lambda d: d.qom_name):
-        for device in bus.devices:
-            if wanted(device) == name:
-                return device
+    by_id = (device for device in bus.devices if device.id == name)
+    found = next(by_id, None) or next((d for d in bus.devices if d.qom_name == name), None)
+    if found is not None:
+        return found
     names = [f'"{d.qom_name}"' + (f'/"{d.id}"' if d.id else "") for d in bus.devices]
     error = OptionError(f"Device '{name}' not found", f'devices at "{bus.name}": {", ".join(names)}')
     error.qmp_class = DeviceNotFound.qmp_class
@@ -107,7 +109,7 @@ def _bus_of(device: Device, name: str) -> Bus:
     raise OptionError(f"Bus '{name}' not found")
 
 
-def _choose_bus(cls: type[Device], name: str, values: Mapping[str, Value]) -> Bus | None:
+def _choose_bus(cls: type[Device], name: str, values: Mapping[str, QValue]) -> Bus | None:
     path = values.get("bus")
     if isinstance(path, str):
         bus: Bus | None = find_bus(path)
@@ -126,7 +128,7 @@ def _choose_bus(cls: type[Device], name: str, values: Mapping[str, Value]) -> Bu
     return bus
 
 
-def qdev_device_add(values: Mapping[str, Value], flavour: Flavour, running: bool = False) -> Device:
+def qdev_device_add(values: Mapping[str, QValue], visitor: Visitor, running: bool = False) -> Device:
     """Make and realize the device that `values` (driver, bus, id, properties) describe.
 
     running: the machine is ready, so this is a hotplug. Errors: UserError, and no device is there.
@@ -146,7 +148,7 @@ def qdev_device_add(values: Mapping[str, Value], flavour: Flavour, running: bool
     try:
         for key, value in values.items():
             if key not in _BUS_KEYS:
-                device.set_property(key, value, flavour)
+                device.set_property(key, value, visitor)
         device.realize_on(bus)
     except BaseException:
         device.unparent()
@@ -154,7 +156,7 @@ def qdev_device_add(values: Mapping[str, Value], flavour: Flavour, running: bool
     return device
 
 
-def _set_id(device: Device, identifier: Value) -> None:
+def _set_id(device: Device, identifier: QValue) -> None:
     if isinstance(identifier, str):
         place = container(PERIPHERAL)
         if place.find_property(identifier) is not None:

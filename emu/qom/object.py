@@ -14,11 +14,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TypeVar, cast
 
+from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
+from emu.options.visitor import JSON, Visitor
 from emu.qom import types
 from emu.qom.property import Accessor, DeviceNotFound, Property
-from emu.qom.types import qom_type
-from emu.qom.visitor import Flavour, Value
+from emu.qom.types import interface_type, qom_type
 
 O = TypeVar("O", bound="Object")  # noqa: E741  # an object
 
@@ -32,7 +33,7 @@ class _ChildProperty(Property):
         super().__init__(name, f"child<{child.qom_name}>")
         self.child = child
 
-    def get_value(self, obj: Object) -> Value:
+    def get_value(self, obj: Object) -> QValue:
         """Its path."""
         return self.child.canonical_path
 
@@ -46,9 +47,16 @@ class LinkProperty(Property):
         super().__init__(name, f"link<{type}>")
         self.target = target
 
-    def get_value(self, obj: Object) -> Value:
+    def get_value(self, obj: Object) -> QValue:
         """The path of the target, "" for none."""
         return "" if self.target is None else self.target.canonical_path
+
+
+@interface_type("interface")
+class Interface:
+    """The root of interfaces: what a type can do beside what it is."""
+
+    qom_name: str = "interface"
 
 
 @qom_type("object", abstract=True)
@@ -103,24 +111,24 @@ class Object:
         own = self._own.get(name)
         return own if own is not None else _class_property(type(self), name)
 
-    def get_property(self, name: str) -> Value:
+    def get_property(self, name: str) -> QValue:
         """The value as JSON. Errors: UserError with QEMU's text."""
         prop = self._known(name)
         if not prop.readable:
             raise OptionError(f"Property '{self.qom_name}.{name}' is not readable")
         return prop.get_value(self)
 
-    def set_property(self, name: str, value: Value, flavour: Flavour = Flavour.JSON) -> None:
+    def set_property(self, name: str, value: QValue, visitor: Visitor = JSON) -> None:
         """Set from a user's value. Errors: UserError with QEMU's text."""
         prop = self._known(name)
         if not prop.writable:
             raise OptionError(f"Property '{self.qom_name}.{name}' is not writable")
-        prop.set_from(self, flavour, value)
+        prop.set_from(self, visitor, value)
 
-    def set_properties(self, values: Mapping[str, Value], flavour: Flavour = Flavour.JSON) -> None:
+    def set_properties(self, values: Mapping[str, QValue], visitor: Visitor = JSON) -> None:
         """Set one after the other."""
         for name, value in values.items():
-            self.set_property(name, value, flavour)
+            self.set_property(name, value, visitor)
 
     def _known(self, name: str) -> Property:
         prop = self.find_property(name)
@@ -160,7 +168,7 @@ class Object:
             n += 1
         return f"{stem}[{n}]"
 
-    def init_child(self, name: str, cls: type[O], **values: Value) -> O:
+    def init_child(self, name: str, cls: type[O], **values: QValue) -> O:
         """QEMU's object_initialize_child_with_props: make, parent, set."""
         child = self.add_child(name, cls())
         child.set_properties({key.replace("_", "-"): value for key, value in values.items()})

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
+from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
-from emu.qom import visitor
-from emu.qom.visitor import Flavour, Value
+from emu.options.visitor import IntType, Visitor, wrong_type
 
 if TYPE_CHECKING:
     from emu.qom.object import Object
@@ -46,13 +46,13 @@ class Property:
         self.name = name
         self.type = type
         self.description = description
-        self.default: Value = None
+        self.default: QValue = None
 
-    def get_value(self, obj: Object) -> Value:
+    def get_value(self, obj: Object) -> QValue:
         """The value as JSON."""
         raise NotImplementedError
 
-    def set_from(self, obj: Object, flavour: Flavour, value: Value) -> None:
+    def set_from(self, obj: Object, visitor: Visitor, value: QValue) -> None:
         """Set from a user's value. Errors: OptionError."""
         raise NotImplementedError
 
@@ -69,23 +69,23 @@ class Accessor(Property):
     """A property behind functions: `get` and `set` take the object (and the value as JSON)."""
 
     def __init__(
-        self, name: str, type: str, get: Callable[[Any], Value] | None = None,
-        set: Callable[[Any, Flavour, Value], None] | None = None, description: str = "",
+        self, name: str, type: str, get: Callable[[Any], QValue] | None = None,
+        set: Callable[[Any, Visitor, QValue], None] | None = None, description: str = "",
     ) -> None:  # fmt: skip
         super().__init__(name, type, description)
         self._get = get
         self._set = set
         self.readable, self.writable = get is not None, set is not None
 
-    def get_value(self, obj: Object) -> Value:
+    def get_value(self, obj: Object) -> QValue:
         """Ask the function."""
         assert self._get is not None
         return self._get(obj)
 
-    def set_from(self, obj: Object, flavour: Flavour, value: Value) -> None:
+    def set_from(self, obj: Object, visitor: Visitor, value: QValue) -> None:
         """Hand it to the function."""
         assert self._set is not None
-        self._set(obj, flavour, value)
+        self._set(obj, visitor, value)
 
 
 class Static(Property, Generic[V]):
@@ -113,22 +113,22 @@ class Static(Property, Generic[V]):
         # The object's own entry hides this (there is no __set__), so this is the unset value
         return self if obj is None else self.initial
 
-    def show(self, value: V) -> Value:
+    def show(self, value: V) -> QValue:
         """The value as JSON."""
         return value  # type: ignore[return-value]  # scalars are their own JSON; others override
 
-    def read(self, obj: Object, flavour: Flavour, value: Value) -> V:
+    def read(self, obj: Object, visitor: Visitor, value: QValue) -> V:
         """A user's value. Errors: OptionError."""
         raise NotImplementedError
 
-    def get_value(self, obj: Object) -> Value:
+    def get_value(self, obj: Object) -> QValue:
         """The value as JSON."""
         return self.show(obj.__dict__.get(self._attribute, self.initial))
 
-    def set_from(self, obj: Object, flavour: Flavour, value: Value) -> None:
+    def set_from(self, obj: Object, visitor: Visitor, value: QValue) -> None:
         """Read, check, store."""
         obj.refuse_late(self)
-        new = self.read(obj, flavour, value)
+        new = self.read(obj, visitor, value)
         if self._check is not None:
             self._check(obj, new)
         obj.__dict__[self._attribute] = new
@@ -143,9 +143,9 @@ class Bool(Static[bool]):
     ) -> None:  # fmt: skip
         super().__init__(name, "bool", default, description, check)
 
-    def read(self, obj: Object, flavour: Flavour, value: Value) -> bool:
+    def read(self, obj: Object, visitor: Visitor, value: QValue) -> bool:
         """on/yes/true/y, off/no/false/n."""
-        return visitor.read_bool(flavour, self.name, value)
+        return visitor.boolean(self.name, value)
 
 
 class Uint(Static[int]):
@@ -158,9 +158,9 @@ class Uint(Static[int]):
         super().__init__(name, type or f"uint{bits}", default, description, check)
         self.bits = bits
 
-    def read(self, obj: Object, flavour: Flavour, value: Value) -> int:
+    def read(self, obj: Object, visitor: Visitor, value: QValue) -> int:
         """A number in range."""
-        return visitor.read_uint(flavour, self.name, value, self.bits)
+        return visitor.integer(self.name, value, IntType[f"UINT{self.bits}"])
 
 
 class Int(Static[int]):
@@ -171,9 +171,9 @@ class Int(Static[int]):
         super().__init__(name, f"int{bits}" if bits != 64 else "int", default, description, check)
         self.bits = bits
 
-    def read(self, obj: Object, flavour: Flavour, value: Value) -> int:
+    def read(self, obj: Object, visitor: Visitor, value: QValue) -> int:
         """A number in range."""
-        return visitor.read_int(flavour, self.name, value, self.bits)
+        return visitor.integer(self.name, value, IntType[f"INT{self.bits}"])
 
 
 class Size(Static[int]):
@@ -183,9 +183,9 @@ class Size(Static[int]):
                  check: Callable[[Any, int], None] | None = None, type: str = "size") -> None:  # fmt: skip
         super().__init__(name, type, default, description, check)
 
-    def read(self, obj: Object, flavour: Flavour, value: Value) -> int:
+    def read(self, obj: Object, visitor: Visitor, value: QValue) -> int:
         """A size, with a suffix."""
-        return visitor.read_size(flavour, self.name, value)
+        return visitor.size(self.name, value)
 
 
 class Text(Static[str]):
@@ -195,9 +195,9 @@ class Text(Static[str]):
                  check: Callable[[Any, str], None] | None = None) -> None:  # fmt: skip
         super().__init__(name, type, default, description, check)
 
-    def read(self, obj: Object, flavour: Flavour, value: Value) -> str:
+    def read(self, obj: Object, visitor: Visitor, value: QValue) -> str:
         """The text."""
-        return visitor.read_string(flavour, self.name, value)
+        return visitor.string(self.name, value)
 
 
 class Enum(Static[str]):
@@ -208,9 +208,9 @@ class Enum(Static[str]):
         super().__init__(name, type, default, description, check)
         self.members = members
 
-    def read(self, obj: Object, flavour: Flavour, value: Value) -> str:
+    def read(self, obj: Object, visitor: Visitor, value: QValue) -> str:
         """A member."""
-        return visitor.read_enum(flavour, self.name, value, self.members)
+        return visitor.choice(self.name, value, self.members)
 
 
 ON_OFF_AUTO = ("auto", "on", "off")
@@ -224,15 +224,15 @@ class Link(Static["Object | None"]):
         super().__init__(name, f"link<{target}>", None, description, check)
         self.target = target
 
-    def show(self, value: Object | None) -> Value:
+    def show(self, value: Object | None) -> QValue:
         """Its canonical path."""
         return "" if value is None else value.canonical_path
 
-    def read(self, obj: Object, flavour: Flavour, value: Value) -> Object | None:
+    def read(self, obj: Object, visitor: Visitor, value: QValue) -> Object | None:
         """The object that the path names."""
         from emu.qom.object import resolve_path
 
-        path = visitor.read_string(flavour, self.name, value)
+        path = visitor.string(self.name, value)
         if not path:
             return None
         found, ambiguous = resolve_path(path, self.target)
@@ -241,6 +241,6 @@ class Link(Static["Object | None"]):
         if found is None:
             any_type, _ = resolve_path(path)
             if any_type is not None:
-                raise visitor.wrong_type(self.name, self.type)
+                raise wrong_type(self.name, self.type)
             raise DeviceNotFound(path)
         return found

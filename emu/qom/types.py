@@ -1,8 +1,9 @@
 """The types of objects: names, inheritance, interfaces.
 
 A type is a Python class with `@qom_type("name")` on it; its parent type is the nearest such class among its
-bases. An interface is a class with `@interface_type`; who has it among its bases implements it. Types are found by
-walking the packages below: a name that is not known yet makes every module of them be imported, once.
+bases. An interface is a class with `@interface_type`; who has it among its bases implements it. Types are
+found by walking the packages below, module by module until a name appears: a machine without devices must not
+pay for those of others.
 Source: BEHAVIOUR 4.1; the names are QEMU's.
 """
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=type)
 
 # Where types are declared. A module elsewhere declares them by being imported.
-PACKAGES = ("emu.qom", "emu.hw", "emu.backends", "emu.chardev", "emu.accel")
+PACKAGES = ("emu.qom", "emu.accel", "emu.hw.core", "emu.hw", "emu.backends", "emu.chardev")
 
 
 @dataclass(frozen=True)
 class Type:
-    """One type. parent: its name, "" for a root; interfaces: those it adds, all_interfaces: also inherited."""
+    """One type. parent: its name, "" for a root; interfaces: those it adds; all_interfaces: inherited too."""
 
     name: str
     cls: type
@@ -38,7 +39,7 @@ class Type:
 
 
 TYPES: dict[str, Type] = {}
-_loaded = False
+_walk: Iterator[str] | None = None
 
 
 def _register(name: str, cls: type, abstract: bool, interface: bool) -> None:
@@ -74,22 +75,28 @@ def interface_type(name: str) -> Callable[[T], T]:
     return declare
 
 
-def load_types() -> None:
-    """Import every module that declares types."""
-    global _loaded
-    if _loaded:
-        return
-    _loaded = True
+def _modules() -> Iterator[str]:
     for name in PACKAGES:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, name + "."):
-            importlib.import_module(module.name)
+            yield module.name
+
+
+def load_types(until: str = "") -> None:
+    """Import the modules that declare types: all of them, or until the type `until` is there."""
+    global _walk
+    if _walk is None:
+        _walk = _modules()
+    while until not in TYPES:
+        module = next(_walk, None)
+        if module is None:
+            return
+        importlib.import_module(module)
 
 
 def type_by_name(name: str) -> Type | None:
     """The type `name`, or None."""
-    if name not in TYPES:
-        load_types()
+    load_types(until=name)
     return TYPES.get(name)
 
 

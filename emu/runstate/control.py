@@ -71,6 +71,10 @@ class GuestTime(Protocol):
     def disable(self) -> None:
         """Stop guest time."""
 
+    def now_ns(self) -> int:
+        """Guest time, ns."""
+        ...
+
 
 class ResetRequired(Exception):
     """The machine cannot go on from here without a reset. The text is QEMU's."""
@@ -109,6 +113,7 @@ class VmControl:
         self._attached = attached
         self._was_suspended = False
         self._frozen = False
+        self.report_kill = True  # a qtest driver ends us by a signal as a matter of course
         self._losses: list[HartLoss] = []
         self._change: list[tuple[int, int, ChangeHandler]] = []
         self._reset: list[Callable[[Cause], None]] = []
@@ -258,7 +263,7 @@ class VmControl:
     def _shut_down(self, cause: Cause) -> bool:
         """Tell everybody. Whether the process ends; else the machine stops in state shutdown."""
         caught = self.requests.take_signal()
-        if caught is not None:
+        if caught is not None and self.report_kill:
             self._log(kill_text(caught))
         self._event("SHUTDOWN", {"guest": cause.by_guest, "reason": cause.qmp})
         for handler in list(self._shutdown):
@@ -277,7 +282,7 @@ class VmControl:
         losses, self._losses = self._losses, []
         for loss in losses:
             if not self._fleet.is_lost(loss.hart):
-                continue  # a reset has given it a fresh worker meanwhile
+                continue  # a reset has given it a fresh worker meanwhile, and said so (fleet)
             if self.states.running:
                 self.vm_stop(RunState.INTERNAL_ERROR)
             self._event(

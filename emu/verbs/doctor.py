@@ -21,7 +21,8 @@ def _shm() -> tuple[str, str]:
     except OSError as error:
         return str(error), "guest RAM needs /dev/shm, or -object memory-backend-memfd"
     free = fs.f_bavail * fs.f_frsize
-    wrong = "" if free >= MachineState.default_ram else "smaller than the default RAM: enlarge it (--shm-size)"
+    small = free < MachineState.default_ram
+    wrong = "smaller than the default RAM: enlarge it (--shm-size)" if small else ""
     return f"{free >> 20} MiB free of {fs.f_blocks * fs.f_frsize >> 20}", wrong
 
 

@@ -14,10 +14,10 @@ Source: National PC16550D data sheet, section 8; BEHAVIOUR 4.6.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
 
 from emu.core.fdt import Node
 from emu.core.irq import OutLine
+from emu.hw.char.serial_backend import NoBackend, SerialBackend
 from emu.hw.register import RegisterDevice, RegisterMap, Rung, ShadowTable, no_shadows
 from emu.hw.tree import Place, device_node
 from emu.loop.timers import Timer
@@ -43,42 +43,6 @@ BAUD_BASE = 399193
 CLOCK_HZ = 3686400
 RESET_DIVISOR = 12
 MOST_RETRIES = 4  # with a write watch; then the byte is dropped
-
-
-class SerialBackend(Protocol):
-    """What the port is connected to: a character device's front end."""
-
-    def write(self, data: bytes) -> int:
-        """Take bytes; how many were taken (0: blocked)."""
-        ...
-
-    def watch_writable(self) -> None:
-        """Call the port's `backend_writable` once, when a write may succeed again (or will never)."""
-        ...
-
-    def accept_input(self) -> None:
-        """The port may be able to take more."""
-        ...
-
-    def set_break(self, on: bool) -> None:
-        """The guest drives a break."""
-        ...
-
-
-class NoBackend:
-    """Nobody is there: bytes vanish."""
-
-    def write(self, data: bytes) -> int:
-        return len(data)
-
-    def watch_writable(self) -> None:
-        return
-
-    def accept_input(self) -> None:
-        return
-
-    def set_break(self, on: bool) -> None:
-        return
 
 
 @qom_type("serial-mm")

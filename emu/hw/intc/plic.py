@@ -1,7 +1,8 @@
 """PLIC: what of it is not compiled. Lines in, tree node, reset, and the answer to accesses no hart serves.
 
 Registers and claim logic are `vcpu_worker.hart.plic`, on words of the control object; harts serve their own
-accesses. What comes here is an access to no register or of a wrong width: logged, read as 0.
+accesses. What comes here of harts is an access to no register or of a wrong width: logged, read as 0.
+Accesses of qtest and monitors are served by the same compiled code (`inhart`).
 Source: RISC-V PLIC 1.0.0; BEHAVIOUR 4.5.
 """
 
@@ -25,6 +26,7 @@ SIZE = 0x60_0000
 class Plic(RegisterDevice):
     """Inputs 1..95 by number; a set goes to the compiled function that stores the level and wakes harts."""
 
+    hart_lines = (MEIP, SEIP)
     hart_config = Text("hart-config")
     hartid_base = Uint("hartid-base", 32)
     num_sources = Uint("num-sources", 32, PLIC_SOURCES)
@@ -47,13 +49,16 @@ class Plic(RegisterDevice):
         self.vm.engine.call("plic_reset", self.vm.control.header_address)
 
     def read(self, off: int, size: int) -> int:
-        """No register, or not 4 bytes."""
-        self.guest_error(f"{self.qom_name}: read of {size} bytes at {off:#x}")
-        return 0
+        """From qtest or a monitor; from a hart only what is no register, or not 4 bytes."""
+        value = self.vm.inhart.load(self.gpa + off, size)
+        if value is None:
+            self.guest_error(f"{self.qom_name}: read of {size} bytes at {off:#x}")
+        return value or 0
 
     def write(self, off: int, size: int, value: int) -> None:
-        """No register, or not 4 bytes."""
-        self.guest_error(f"{self.qom_name}: write of {value:#x}, {size} bytes, at {off:#x}")
+        """As `read`."""
+        if not self.vm.inhart.store(self.gpa + off, size, value):
+            self.guest_error(f"{self.qom_name}: write of {value:#x}, {size} bytes, at {off:#x}")
 
     def node(self, soc: Node, place: Place, intcs: Sequence[int]) -> Node:
         """Its device tree node. intcs: phandle of each hart's interrupt controller."""

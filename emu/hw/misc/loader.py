@@ -1,4 +1,4 @@
-"""Generic loader (`-device loader`): a file or a word into guest memory at every reset, or where a hart starts.
+"""Generic loader (`-device loader`): a file or a word into guest memory at each reset, or a hart's start.
 
 Source: BEHAVIOUR 4.1; QEMU docs/system/generic-loader.rst.
 """
@@ -37,7 +37,7 @@ class Loader(Device):
         assert isinstance(machine, VirtMachine)
         if self.cpu_num != NO_CPU and self.cpu_num >= machine.smp.cpus:
             raise OptionError(f"Specified boot CPU#{self.cpu_num} is nonexistent")
-        self._machine = machine
+        self._board = machine
         if self.data_len:
             self._add_word()
         elif self.file:
@@ -65,12 +65,12 @@ class Loader(Device):
         order = "big" if self.data_be else "little"
         word = (self.data & ((1 << 8 * self.data_len) - 1)).to_bytes(self.data_len, order)  # type: ignore[arg-type]
         self._inside(self.addr, self.data_len, f"Cannot load data at {self.addr:#x}")
-        self._machine.boot.roms.add("loader", self.addr, word, patch=True)
+        self._board.boot.roms.add("loader", self.addr, word, patch=True)
 
     def _add_file(self) -> None:
         """An ELF file's entry becomes `addr`."""
         failed = f"Cannot load specified image {self.file}"
-        boot = self._machine.boot
+        boot = self._board.boot
         try:
             image = read_image(self.file, self.addr, boot.ram_size, raw_only=self.force_raw)
         except ImageError as error:
@@ -82,6 +82,6 @@ class Loader(Device):
             self.addr = image.entry
 
     def _inside(self, gpa: int, size: int, failed: str) -> None:
-        base, end = self._machine.boot.ram_base, self._machine.boot.ram_end
+        base, end = self._board.boot.ram_base, self._board.boot.ram_end
         if gpa < base or gpa + size > end:
             raise OptionError(failed, f"{gpa:#x}..{gpa + size:#x} is not in RAM ({base:#x}..{end:#x})")

@@ -1,7 +1,8 @@
 """Harts as objects: CPU models, their features as properties, and the word of extensions that results.
 
 What an extension is, and what depends on it, is said in `vcpu_worker.isa.ext`; here are QEMU's names for
-models and features, and which of them this build can give. A feature of -cpu is a -global of the model's type.
+models and features, and which of them this build can give. A feature of -cpu is a -global of the model's
+type.
 Source: BEHAVIOUR 3.4 (models, feature syntax), 4.3; RISC-V profiles 1.0 (RVA22); texts of QEMU 10.0.
 """
 
@@ -23,9 +24,9 @@ SUFFIX = "-riscv-cpu"
 CACHE_BLOCK = 64
 RESET_VECTOR = 0x1000
 OTHER_MODELS = frozenset([
-    "lowrisc-ibex", "max32", "rv32", "rv32e", "rv32i", "rv64e", "rva23s64", "rva23u64", "shakti-c", "sifive-e31",
-    "sifive-e34", "sifive-e51", "sifive-u34", "sifive-u54", "thead-c906", "tt-ascalon", "veyron-v1", "x-rv128",
-    "xiangshan-nanhu",
+    "lowrisc-ibex", "max32", "rv32", "rv32e", "rv32i", "rv64e", "rva23s64", "rva23u64", "shakti-c",
+    "sifive-e31", "sifive-e34", "sifive-e51", "sifive-u34", "sifive-u54", "thead-c906", "tt-ascalon",
+    "veyron-v1", "x-rv128", "xiangshan-nanhu",
 ])  # fmt: skip
 # Extensions that QEMU has and we have not: may be switched off, not on
 ABSENT = (
@@ -75,8 +76,8 @@ def _only(what: str) -> Callable[[Any, Any], None]:
 
     def check(_cpu: object, value: object) -> None:
         if value != _ONE_VALUE[what]:
-            text = str(_ONE_VALUE[what])
-            raise OptionError(NOT_SUPPORTED if isinstance(value, bool) else f"only {text} is supported in this build")
+            only = f"only {_ONE_VALUE[what]} is supported in this build"
+            raise OptionError(NOT_SUPPORTED if isinstance(value, bool) else only)
 
     return check
 
@@ -113,8 +114,10 @@ def _properties() -> dict[str, Property]:
     for name in _REFUSED:
         made[name] = _Refused(name)
     for name, value in _ONE_VALUE.items():
-        flag = isinstance(value, bool)
-        made[name] = Bool(name, True, check=_only(name)) if flag else Uint(name, 16, CACHE_BLOCK, check=_only(name))
+        if isinstance(value, bool):
+            made[name] = Bool(name, True, check=_only(name))
+        else:
+            made[name] = Uint(name, 16, CACHE_BLOCK, check=_only(name))
     return made
 
 

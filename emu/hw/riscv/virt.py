@@ -1,6 +1,7 @@
 """The `virt` board: memory map, interrupt sources, devices, what is booted.
 
-Source: BEHAVIOUR 4.2, 4.4; QEMU 10.0's `info qtree`. Its flash, fw_cfg, PCIe and platform bus are not built yet.
+Source: BEHAVIOUR 4.2, 4.4; QEMU 10.0's `info qtree`. Its flash, fw_cfg, PCIe and platform bus are not built
+yet.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ _AIA = "Set type of AIA interrupt controller. Valid values are none, aplic, and 
 
 def _aia(_machine: object, value: str) -> None:
     if value not in ("none", "aplic", "aplic-imsic"):
-        raise OptionError("Invalid AIA interrupt controller type", "Valid values are none, aplic, and aplic-imsic.")
+        hint = "Valid values are none, aplic, and aplic-imsic."
+        raise OptionError("Invalid AIA interrupt controller type", hint)
     if value != "none":
         raise OptionError(f"aia={value} is not supported in this build")
 
@@ -71,8 +73,8 @@ class VirtMachine(MachineState):
 
     aclint = Bool("aclint", False, "(TCG only) Set on/off to enable/disable emulating ACLINT devices")
     acpi = refused_auto("acpi", "Enable ACPI")
-    aia = string("aia", _AIA)
-    aia_guests = string("aia-guests", _AIA_GUESTS)
+    aia = string("aia", _AIA, _aia)
+    aia_guests = string("aia-guests", _AIA_GUESTS, _aia_guests)
     iommu_sys = refused_auto("iommu-sys", "Enable IOMMU platform device")
 
     def instance_init(self) -> None:
@@ -131,9 +133,11 @@ class VirtMachine(MachineState):
         self.virtio = [
             self._place(VirtioMmio(), VIRTIO[0] + i * VIRTIO[1], VIRTIO_IRQ + i) for i in range(VIRTIO_SLOTS)
         ]
-        self.uart = Ns16550a()
-        self.uart.backend = self.serial_backend(0) or self.uart.backend
-        self._place(self.uart, UART0[0], UART_IRQ)
+        self.uart = self._place(Ns16550a(), UART0[0], UART_IRQ)
+        port = self.serial_backend(0)
+        if port is not None:
+            self.uart.backend = port
+            port.attach(self.uart)
         self.rtc = self._place(GoldfishRtc(), RTC[0], RTC_IRQ)
 
     def _place(self, device: D, gpa: int, source: int = 0, **values: int | str) -> D:
@@ -172,6 +176,10 @@ class VirtMachine(MachineState):
         header.set("builtin_sbi", int(boot.builtin_sbi))
         header.set("sbi_kernel", boot.next_addr)
         header.set("sbi_fdt", boot.fdt_at)
+
+    def hart_deadline_ns(self) -> int:
+        """The machine timer's."""
+        return self.mtimer.deadline_ns()
 
     def dump_dtb(self, path: str) -> None:
         """-machine dumpdtb=. Errors: HostError."""

@@ -1,0 +1,46 @@
+"""The memory objects of an emulator that runs: another process opens them by its pid, as a debugger would.
+
+They have no names; `/proc/PID/fd` shows their descriptors, and their size tells which is which.
+Source: proc(5), "/proc/pid/fd".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import time
+
+START_S = 60.0
+KINDS = ("/dev/shm/", "/memfd:")
+
+
+def _find(pid: int, size: int) -> int | None:
+    folder = f"/proc/{pid}/fd"
+    for name in os.listdir(folder):
+        with contextlib.suppress(OSError):  # it opens and closes descriptors while we look
+            place = f"{folder}/{name}"
+            if os.readlink(place).startswith(KINDS) and os.stat(place).st_size == size:
+                return os.open(place, os.O_RDWR | os.O_CLOEXEC)
+    return None
+
+
+def open_object(pid: int, size: int) -> int:
+    """A descriptor of our own for the object of `size` bytes of process `pid`, once it has made it.
+
+    Errors: AssertionError if it makes none; OSError if the process is gone.
+    """
+    deadline = time.monotonic() + START_S
+    while (fd := _find(pid, size)) is None:
+        assert time.monotonic() < deadline, f"process {pid} has no memory object of {size} bytes"
+        time.sleep(0.005)  # nothing tells us when it has made its memory
+    return fd
+
+
+def map_object(pid: int, size: int) -> memoryview:
+    """The object's bytes, writable, shared with the emulator; mapped as long as the view is there."""
+    fd = open_object(pid, size)
+    try:
+        return memoryview(mmap.mmap(fd, size))
+    finally:
+        os.close(fd)
