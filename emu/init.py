@@ -168,6 +168,7 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
     loop = MainLoop(Clocks(late.now_ns))
     emulator = Emulator(s, rtc, log, loop, late, machine=machine, chardevs=Chardevs(
         loop, lambda: _quit_from_console(emulator), lambda text: s.reporter.info(text, s.where)))  # fmt: skip
+    machine.chardevs = emulator.chardevs
     return emulator
 
 

@@ -32,7 +32,7 @@ from emu.workers.checkpoints import Checkpoints
 from ipc.errors import IpcError, ResourceError
 
 if TYPE_CHECKING:
-    from emu.core.memory import GuestMemory
+    from emu.core.memory import GuestDma, GuestMemory
     from emu.hw.intc.inhart import InHart
     from emu.hw.machine import MachineState, RamConfig
     from emu.hw.register import ShadowTable
@@ -177,6 +177,7 @@ class Vm:
         self._late = late
         self._reached = Checkpoints(None)
         self._shadows: ShadowTable | None = None
+        self._dma: GuestDma | None = None
         self._inhart: InHart | None = None
         self._built = False
 
@@ -278,6 +279,15 @@ class Vm:
         if self._engine is None:
             self._engine = self._load_engine()
         return self._engine
+
+    @property
+    def dma(self) -> GuestDma:
+        """RAM as the data planes of devices reach it."""
+        if self._dma is None:
+            from emu.core.memory import GuestDma
+
+            self._dma = GuestDma(self.ram, self.memory.ram_range[0])
+        return self._dma
 
     @property
     def shadows(self) -> ShadowTable:

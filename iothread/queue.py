@@ -127,7 +127,7 @@ class Virtqueue:
         self.broken = False
         self._opened = False
         self._life += 1
-        self._ahead: deque[Chain] = deque()  # read by `peek`, not popped yet
+        self._ahead: deque[Chain] = deque()  # read by `room`, not popped yet
         self._last = 0  # index of the next available entry that was not read
         self._seen = 0  # the driver's index when it was looked at last
         self._used = 0
@@ -163,20 +163,13 @@ class Virtqueue:
             return self._ahead.popleft()
         return self._take()
 
-    def peek(self, most: int) -> tuple[int, int]:
-        """(readable, writable) bytes of the available buffers, counted until both reach `most`."""
-        readable = writable = 0
-        for chain in self._ahead:
-            readable += chain.readable_bytes
-            writable += chain.writable_bytes
-        while readable < most or writable < most:
-            taken = self._take()
-            if taken is None:
-                break
-            self._ahead.append(taken)
-            readable += taken.readable_bytes
-            writable += taken.writable_bytes
-        return readable, writable
+    def room(self, most: int) -> int:
+        """Writable bytes of the available buffers, counted until they reach `most`."""
+        room = sum(chain.writable_bytes for chain in self._ahead)
+        while room < most and (chain := self._take()) is not None:
+            self._ahead.append(chain)
+            room += chain.writable_bytes
+        return room
 
     @property
     def empty(self) -> bool:

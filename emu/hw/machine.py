@@ -26,6 +26,7 @@ from emu.qom.types import list_types, qom_type, type_by_name
 
 if TYPE_CHECKING:
     from emu.chardev.base import Chardev
+    from emu.chardev.factory import Chardevs
     from emu.vm import Vm
 
 SUFFIX = "-machine"
@@ -127,6 +128,7 @@ class MachineState(Object):
     def instance_init(self) -> None:
         """Containers of QEMU's names; nothing said yet."""
         self.vm: Vm
+        self.chardevs: Chardevs  # with the machine, before there is a vm
         self.smp = Topology()
         self.ram = RamConfig(self.default_ram)
         self.cpu_type = self.default_cpu
@@ -175,7 +177,7 @@ class MachineState(Object):
     def serial_backend(self, n: int) -> Chardev | None:
         """What is connected to serial port `n`; None: nothing."""
         labels = self.vm.host.serial
-        return self.vm.chardevs.port(labels[n]) if n < len(labels) and labels[n] else None
+        return self.chardevs.port(labels[n]) if n < len(labels) and labels[n] else None
 
     def init(self) -> None:
         """Make the board: memory, harts, devices, and what is booted. Errors: UserError."""

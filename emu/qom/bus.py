@@ -8,14 +8,17 @@ Source: BEHAVIOUR 4.1; QEMU 10.0's `info qtree`.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from emu.qom import types
-from emu.qom.object import LinkProperty, Object
+from emu.qom.object import LinkProperty, Object, root
 from emu.qom.property import Accessor
 from emu.qom.types import qom_type
 
 if TYPE_CHECKING:
     from emu.qom.device import Device
+
+_numbers: WeakKeyDictionary[Object, dict[str, int]] = WeakKeyDictionary()
 
 
 @qom_type("bus", abstract=True)
@@ -77,6 +80,18 @@ class Bus(Object):
                     return found
                 pick = pick or found
         return pick
+
+
+def automatic_name(owner: Device, type_name: str) -> str:
+    """The name of a bus that nobody named: ID.N after an owner with an id, else TYPE.N.
+
+    A number of a type is not given twice in a tree, as QEMU's are not in a process.
+    """
+    if owner.id:
+        return f"{owner.id}.{len(owner.buses)}"
+    numbers = _numbers.setdefault(root(), {})
+    n = numbers[type_name] = numbers.get(type_name, -1) + 1
+    return f"{type_name.lower()}.{n}"
 
 
 @qom_type("System")

@@ -76,10 +76,10 @@ def qom_list_properties(typename: str) -> list[dict[str, QValue]]:
         raise ClassNotFound(f"Class '{typename}' not found")
     if found.interface:
         return []
-    return _entries(cast("type[Object]", found.cls).class_properties().values())
+    return _entries(cast("type[Object]", found.cls).type_properties().values())
 
 
 def device_list_properties(typename: str) -> list[dict[str, QValue]]:
     """What configures a device of this type. Errors: DeviceNotFound, OptionError."""
-    props = concrete_device(typename).class_properties().values()
+    props = concrete_device(typename).type_properties().values()
     return _entries(p for p in props if p.name not in _OF_ALL)

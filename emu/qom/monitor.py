@@ -219,7 +219,7 @@ def _line(cls: type[Device]) -> str:
 def device_help(name: str) -> str:
     """What -device NAME,help prints. Errors: UserError."""
     cls = concrete_device(ALIASES.get(name, name))
-    lines = property_lines(p for p in cls.class_properties().values() if p.static)
+    lines = property_lines(p for p in cls.type_properties().values() if p.static)
     if not lines:
         return f"There are no options for {name}.\n"
     return f"{name} options:\n{lines}"

@@ -18,7 +18,7 @@ from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
 from emu.options.visitor import JSON, Visitor
 from emu.qom import types
-from emu.qom.property import Accessor, DeviceNotFound, Property
+from emu.qom.property import Accessor, Alias, DeviceNotFound, Property
 from emu.qom.types import interface_type, qom_type
 
 O = TypeVar("O", bound="Object")  # noqa: E741  # an object
@@ -79,6 +79,14 @@ class Object:
                 cls.__dict__["instance_post_init"](self)
 
     # -- properties
+
+    # Whether objects have properties of their own that configure them: aliases of a child's
+    composed = False
+
+    @classmethod
+    def type_properties(cls) -> dict[str, Property]:
+        """What configures an object of this type, before there is one."""
+        return cls().properties() if cls.composed else cls.class_properties()
 
     @classmethod
     def class_properties(cls) -> dict[str, Property]:
@@ -173,6 +181,18 @@ class Object:
         child = self.add_child(name, cls())
         child.set_properties({key.replace("_", "-"): value for key, value in values.items()})
         return child
+
+    def add_alias(self, name: str, target: Object, of: str = "") -> None:
+        """QEMU's object_property_add_alias: `target`'s property `of` (or `name`) under a name of ours."""
+        prop = target.find_property(of or name)
+        assert prop is not None, f"{target.qom_name} has no {of or name}"
+        self.add_property(Alias(name, target, prop))
+
+    def alias_all(self, target: Object) -> None:
+        """QEMU's qdev_alias_all_properties: what configures `target`, but for names we have ourselves."""
+        for name, prop in target.class_properties().items():
+            if prop.static and self.find_property(name) is None:
+                self.add_alias(name, target)
 
     def add_link(self, name: str, target: Object | None, type: str) -> None:
         """A link made by code; `name[*]` takes the first free number."""

@@ -40,7 +40,7 @@ class Property:
     readable: bool = True
     writable: bool = True
     # A static property configures a device: it is listed by -device X,help and frozen by realize
-    static: ClassVar[bool] = False
+    static: bool = False
 
     def __init__(self, name: str, type: str, description: str = "") -> None:
         self.name = name
@@ -86,6 +86,30 @@ class Accessor(Property):
         """Hand it to the function."""
         assert self._set is not None
         self._set(obj, visitor, value)
+
+
+class Alias(Property):
+    """A property of another object, under a name of this one's: QEMU's object_property_add_alias.
+
+    It is configured, read and shown as the one behind it. A child shows as a link.
+    """
+
+    def __init__(self, name: str, target: Object, prop: Property) -> None:
+        type = prop.type
+        if type.startswith("child<"):
+            type = f"link<{type.removeprefix('child<')}"
+        super().__init__(name, type, prop.description)
+        self.default = prop.default
+        self.readable, self.writable, self.static = prop.readable, prop.writable, prop.static
+        self._target, self._prop = target, prop
+
+    def get_value(self, obj: Object) -> QValue:
+        """The target's."""
+        return self._target.get_property(self._prop.name)
+
+    def set_from(self, obj: Object, visitor: Visitor, value: QValue) -> None:
+        """The target's; what is wrong with it is the target's too."""
+        self._target.set_property(self._prop.name, value, visitor)
 
 
 class Static(Property, Generic[V]):
@@ -241,6 +265,6 @@ class Link(Static["Object | None"]):
         if found is None:
             any_type, _ = resolve_path(path)
             if any_type is not None:
-                raise wrong_type(self.name, self.type)
+                raise wrong_type(self.name, self.target)
             raise DeviceNotFound(path)
         return found

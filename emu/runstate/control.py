@@ -116,6 +116,7 @@ class VmControl:
         self.report_kill = True  # a qtest driver ends us by a signal as a matter of course
         self._losses: list[HartLoss] = []
         self._change: list[tuple[int, int, ChangeHandler]] = []
+        self._handlers = 0  # ever registered: the order among equals
         self._reset: list[Callable[[Cause], None]] = []
         self._powerdown: list[Callable[[], None]] = []
         self._shutdown: list[Callable[[Cause], None]] = []
@@ -124,7 +125,16 @@ class VmControl:
 
     def on_change(self, handler: ChangeHandler, priority: int = 0) -> None:
         """handler(running, state) at each start (ascending priority) and stop (descending)."""
-        insort(self._change, (priority, len(self._change), handler), key=lambda entry: entry[:2])
+        self._handlers += 1
+        insort(self._change, (priority, self._handlers, handler), key=lambda entry: entry[:2])
+
+    def off_change(self, handler: ChangeHandler) -> None:
+        """Do not call it any more."""
+        self._change = [entry for entry in self._change if entry[2] != handler]
+
+    def emit(self, name: str, data: EventData) -> None:
+        """An event that a device has to tell."""
+        self._event(name, data)
 
     def on_reset(self, handler: Callable[[Cause], None]) -> None:
         """Reset devices and memory contents; the harts follow after all handlers."""
@@ -178,7 +188,7 @@ class VmControl:
         self._time.disable()
         if old is RunState.RUNNING:
             self._pause_vcpus()
-        for _, _, handler in reversed(self._change):
+        for _, _, handler in self._change[::-1]:
             handler(False, state)
         if event:
             self._event("STOP", {})
