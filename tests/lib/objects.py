@@ -15,9 +15,14 @@ START_S = 60.0
 KINDS = ("/dev/shm/", "/memfd:")
 
 
-def _find(pid: int, size: int) -> int | None:
+def find_object(pid: int, size: int) -> int | None:
+    """A descriptor of our own for the object of `size` bytes of process `pid`; None if it has none."""
     folder = f"/proc/{pid}/fd"
-    for name in os.listdir(folder):
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return None
+    for name in names:
         with contextlib.suppress(OSError):  # it opens and closes descriptors while we look
             place = f"{folder}/{name}"
             if os.readlink(place).startswith(KINDS) and os.stat(place).st_size == size:
@@ -26,20 +31,21 @@ def _find(pid: int, size: int) -> int | None:
 
 
 def open_object(pid: int, size: int) -> int:
-    """A descriptor of our own for the object of `size` bytes of process `pid`, once it has made it.
-
-    Errors: AssertionError if it makes none; OSError if the process is gone.
-    """
+    """As find_object, once the process has made it. Errors: AssertionError if it makes none."""
     deadline = time.monotonic() + START_S
-    while (fd := _find(pid, size)) is None:
+    while (fd := find_object(pid, size)) is None:
         assert time.monotonic() < deadline, f"process {pid} has no memory object of {size} bytes"
         time.sleep(0.005)  # nothing tells us when it has made its memory
     return fd
 
 
 def map_object(pid: int, size: int) -> memoryview:
-    """The object's bytes, writable, shared with the emulator; mapped as long as the view is there."""
-    fd = open_object(pid, size)
+    """The object's bytes, once it is there; see map_fd."""
+    return map_fd(open_object(pid, size), size)
+
+
+def map_fd(fd: int, size: int) -> memoryview:
+    """Bytes shared with the emulator, writable; mapped as long as the view is there. Closes `fd`."""
     try:
         return memoryview(mmap.mmap(fd, size))
     finally:

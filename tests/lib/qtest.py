@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,14 +53,16 @@ class Session:
 
 
 @contextmanager
-def qtest(folder: Path, *words: str) -> Iterator[Session]:
+def qtest(
+    folder: Path, *words: str, command: Sequence[str] = (sys.executable, "-m", "emu")
+) -> Iterator[Session]:
     """An emulator with these words on its command line, driven by us."""
     path = folder / "qtest.sock"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         server.listen(1)
         server.settimeout(PATIENCE_S)
-        line = [sys.executable, "-m", "emu", *words, "-accel", "qtest", "-qtest", f"unix:{path}",
+        line = [*command, *words, "-accel", "qtest", "-qtest", f"unix:{path}",
                 "-qtest-log", "/dev/null", "-display", "none"]  # fmt: skip
         process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)  # fmt: skip

@@ -135,7 +135,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "the update is atomic also against what is no hart (DESIGN 2, A/D bits)",
         (DMA,),
         r"(dma|adbits) LOST",
-        tries=3,
+        tries=5,
     ),
     Mutant(
         "silent-replacement",
