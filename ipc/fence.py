@@ -5,8 +5,8 @@ before the question whether the other side wants to hear of it). Between our own
 then ring.
 
 Taking a lock that nobody holds is an atomic read-modify-write in every C library and CPython: LOCK-prefixed
-on x86-64, which orders all loads and stores around it; on AArch64 and RISC-V the acquire and the release of one
-word order what stands before the pair against what stands behind it. Measured: 0.2 µs.
+on x86-64, which orders all loads and stores around it; on AArch64 and RISC-V the acquire and the release of
+one word order what stands before the pair against what stands behind it. Measured: 0.2 µs.
 """
 
 from __future__ import annotations

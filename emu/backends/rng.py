@@ -1,11 +1,11 @@
 """Sources of entropy for guests: rng-builtin, rng-random (a file), rng-egd (a daemon behind a chardev).
 
 Rules
-- a request is for a few bytes and is answered once, from a turn of the main loop, never inside `request`: with
-  at most as many bytes, at least one;
+- a request is for a few bytes and is answered once, from a turn of the main loop, never inside `request`:
+  with at most as many bytes, at least one;
 - nothing blocks: files are read when they are readable;
 - a cancelled request is never answered; what a daemon still sends for it is dropped;
-- a back end that its user has deleted goes on serving the devices that use it, and ends with the last of them.
+- a back end that its user has deleted goes on serving the devices that use it, and ends with the last.
 Source: QEMU 10.0's objects, properties and messages; the EGD protocol: command 2 is a blocking read.
 """
 

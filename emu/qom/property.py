@@ -13,7 +13,7 @@ Source: BEHAVIOUR 4.1; QEMU's property types and their descriptions in `-device 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError

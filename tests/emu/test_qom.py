@@ -202,7 +202,7 @@ def test_children_links_and_paths() -> None:
         resolve("leaf[0]")
     with pytest.raises(UserError, match="attempt to add duplicate property 'a'"):
         root().add_child("a", Container())
-    with pytest.raises(OptionError, match=r"Invalid parameter type for 'peer', expected: link<x-base>"):
+    with pytest.raises(OptionError, match=r"Invalid parameter type for 'peer', expected: x-base"):
         second.set_property("peer", "/a")
 
 

@@ -5,9 +5,9 @@
 Rules
 - queues are worked on while the machine runs and, for a virtio 1 driver, from DRIVER_OK on; a kick that comes
   otherwise is kept and answered at that moment, so that no driver waits for ever;
-- a mistake of the driver breaks the device until it is reset: DEVICE_NEEDS_RESET for a virtio 1 driver, a line
-  in the log, nothing raised;
-- `reset` forgets everything of the former life: what completes late finds its buffers gone (`iothread.queue`).
+- a mistake of the driver breaks the device until it is reset: DEVICE_NEEDS_RESET for a virtio 1 driver, a
+  line in the log, nothing raised;
+- `reset` forgets everything of the former life: what completes late finds no buffers (`iothread.queue`).
 Source: virtio 1.2, 2.1, 2.2 and 3.1; the properties and their defaults are QEMU 10.0's.
 """
 

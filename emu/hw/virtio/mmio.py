@@ -41,7 +41,7 @@ _PARTS = ("desc", "avail", "used")
 
 
 class QueueSetup:
-    """What the driver has said of one queue. gpa: of the legacy page; parts: addresses of the modern rings."""
+    """What the driver has said of one queue. gpa: the legacy page; parts: addresses of modern rings."""
 
     def __init__(self) -> None:
         self.num = 0

@@ -59,7 +59,7 @@ class VirtioRng(VirtioDevice):
             if default is None:
                 default = self.add_child("default-backend", RngBuiltin())
                 default.complete()
-            self.rng = default  # type: ignore[assignment]  # as QEMU sets the link
+            self.rng = default
         assert isinstance(self.rng, RngBackend)
         return self.rng
 
