@@ -296,10 +296,11 @@ def _engine(e: Emulator) -> Engine:
 
 def qemu_create_cli_devices(e: Emulator) -> None:
     """-device: text ones in the order of the line, then JSON ones."""
+    from emu.options.visitor import JSON
     from emu.qom.compat import check
     from emu.qom.monitor import qdev_device_add
 
-    for said in e.settings.devices:
+    for said in sorted(e.settings.devices, key=lambda said: said.visitor is JSON):
         try:
             qdev_device_add(said.values, said.visitor)
         except UserError as error:

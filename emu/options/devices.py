@@ -8,7 +8,7 @@ from emu.options import groups, keyval
 from emu.options.option import Topic, option
 from emu.options.qemuopts import QemuOpts
 from emu.options.settings import SaidOpts, SaidValues, Settings
-from emu.options.visitor import KEYVAL, OPTS
+from emu.options.visitor import JSON, KEYVAL, OPTS
 
 
 @option("device", args="driver[,prop[=value][,...]]",
@@ -19,6 +19,9 @@ def device(s: Settings, arg: str) -> None:
     """Created after the board, in the order of the line."""
     if arg in ("help", "?") or arg.endswith((",help", ",?")):
         s.device_help = s.device_help or s.said(arg)
+        return
+    if arg.startswith("{"):
+        s.devices.append(SaidValues(_json_object(arg), JSON, s.where))
         return
     opts = s.groups.parse_noisily(groups.DEVICE, arg, permit_abbrev=True)
     s.devices.append(SaidValues({**opts.to_qdict()}, KEYVAL, s.where))
@@ -45,6 +48,11 @@ def object_(s: Settings, arg: str) -> None:
     """Read and checked here, made later: early ones before character devices, late ones after."""
     from emu.qom.creatable import check, object_help, objects_help
 
+    if arg.startswith("{"):
+        given = _json_object(arg)
+        check(given, JSON)
+        s.objects.append(SaidValues(given, JSON, s.where))
+        return
     values, wants_help = keyval.parse_help(arg, implied="qom-type")
     name = values.get("qom-type")
     if wants_help or name in ("help", "?"):
@@ -59,6 +67,19 @@ def object_(s: Settings, arg: str) -> None:
 def nodefaults(s: Settings, _arg: str) -> None:
     """No default serial port, wherever on the line it stands."""
     s.defaults = False
+
+
+def _json_object(arg: str) -> dict[str, QValue]:
+    """A value given as JSON. Errors: OptionError with QEMU's text."""
+    from emu.core.json_strings import JsonError
+    from emu.core.qjson import from_json
+
+    try:
+        value = from_json(arg)
+    except JsonError as error:
+        raise OptionError(str(error)) from error
+    assert isinstance(value, dict)  # it begins with a brace
+    return value
 
 
 def _none_only(s: Settings, arg: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.bench.tasks import Context, Metric, Outcome, Target, Task
 
 TASKS = {task.name: task for task in rows.tasks()}
 GUESTS = {guest.name: guest for guest in rows.guests(list(TASKS.values()))}
-SCALE = 20  # a twentieth of a kernel's work
+SCALE = 5  # a fifth of a kernel's work: a second, so that there is something to look at
 
 
 def slot(**words: int) -> View:
@@ -159,7 +160,8 @@ def test_a_profile_of_a_real_run_says_where_it_went(tmp_path: Path) -> None:
     assert states["guest"] > states.total() / 2, text
     assert hart["counters"]["retired"] > 10_000_000, text
     assert 0 < hart["on_cpu_s"] < made.data["wall_s"], text
-    assert "copy" in text
+    # which of them are caught is the sampler's luck
+    assert re.search(r"\b(copy|compare|in_order|classify|select_kind|fill)\b", text), text
     assert "first guest instruction at" in text
     if hart["host"]:  # the kernel may forbid it
         engine = sum(n for name, n in hart["host"].items() if name.startswith("engine "))

@@ -183,6 +183,10 @@ ERRORS: list[tuple[str, str, str]] = [
      "can't apply global rv64-riscv-cpu.foo=1: Property 'rv64-riscv-cpu.foo' not found", ""),
     (f"{V} -cpu rv64,zba=maybe",
      "can't apply global rv64-riscv-cpu.zba=maybe: Parameter 'zba' expects 'on' or 'off'", ""),
+    # -- JSON
+    (f"{V} -device '{{foo'", "-device {foo: JSON parse error, invalid keyword 'foo'", ""),
+    (f"{V} -object '{{\"qom-type\":\"rng-random\"}}'",
+     '-object {"qom-type":"rng-random"}: Parameter \'id\' is missing', ""),
     # -- what needs a kernel
     (f"{V} -append foo", "-append only allowed with -kernel option", ""),
     (f"{V} -initrd foo", "-initrd only allowed with -kernel option", ""),
