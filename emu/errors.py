@@ -34,6 +34,8 @@ class UserError(EmuError):
     where (the words of the command line at fault, empty if the error has no such place).
     """
 
+    qmp_class = "GenericError"  # the class a monitor tells
+
     def __init__(
         self, text: str, hint: str = "", where: tuple[str, ...] = (), consequences: tuple[str, ...] = ()
     ) -> None:

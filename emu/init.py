@@ -10,53 +10,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emu.configure import (
+    configure_accelerators,
+    qemu_apply_machine_options,
+    qemu_resolve_machine_memdev_and_cpu,
+)
+from emu.create_backends import qemu_create_early_backends, qemu_create_late_backends
+from emu.emulator import Emulator
 from emu.errors import HostError, Leave, OptionError, UserError, strerror
 from emu.report import Reporter
 
 if TYPE_CHECKING:
-    from emu.chardev.factory import Chardevs
     from emu.core.log import Log
-    from emu.loop.notify import Signals
-    from emu.loop.poll import MainLoop
-    from emu.machine import LateClock, Machine
-    from emu.options.clock import RtcConfig
-    from emu.options.default_devices import DefaultDevices
-    from emu.options.machine_properties import MachineConfig
-    from emu.options.settings import Said, Settings
+    from emu.options.settings import Settings
+    from emu.vm import Vm
     from ipc.engine import Engine
 
 DATA_DIRS = ("/usr/local/share/qemu", "/usr/share/qemu", "/usr/lib/riscv64-linux-gnu/opensbi/generic")
 
 
-@dataclass
-class Emulator:
-    """What the phases make, one after the other."""
-
-    settings: Settings
-    config: MachineConfig
-    rtc: RtcConfig
-    log: Log
-    loop: MainLoop
-    late: LateClock
-    defaults: DefaultDevices
-    chardevs: Chardevs
-    machine: Machine | None = None
-    signals: Signals | None = None
-    serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
-
-    @property
-    def reporter(self) -> Reporter:
-        """Where messages go."""
-        return self.settings.reporter
-
-
 def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
     """Everything up to a machine that runs, or waits for `cont`. Errors: EmuError, Leave."""
-    from emu.options import parse
+    from emu.options.command_line import parse
 
     settings = parse(argv, reporter)
     qemu_validate_options(settings)
@@ -66,11 +44,14 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
     emulator = qemu_create_machine(settings, log)
     try:
         qemu_create_early_backends(emulator)
-        engine = configure_accelerators(emulator)
+        qemu_apply_machine_options(emulator)
+        configure_accelerators(emulator)
         qemu_create_late_backends(emulator)
-        machine = qemu_init_board(emulator, engine)
-        qemu_create_cli_devices(emulator, machine)
-        qemu_machine_creation_done(emulator, machine)
+        qemu_resolve_machine_memdev_and_cpu(emulator)
+        qemu_judge_board_options(emulator)
+        vm = qemu_init_board(emulator)
+        qemu_create_cli_devices(emulator)
+        qemu_machine_creation_done(emulator, vm)
     except BaseException:
         qemu_cleanup(emulator)
         raise
@@ -79,9 +60,9 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
 
 def qemu_validate_options(s: Settings) -> None:
     """What can be judged without a machine: options that need or exclude each other."""
-    from emu.options.machine_properties import validate
-
-    validate(s)
+    for key in ("append", "shim", "initrd"):
+        if s.machine_text(key) is not None and not s.machine_text("kernel"):
+            raise OptionError(f"-{key} only allowed with -kernel option")
     if s.loadvm and s.incoming:
         raise OptionError("'incoming' and 'loadvm' options are mutually exclusive")
     if s.loadvm and s.preconfig:
@@ -112,27 +93,28 @@ def qemu_process_early_options(s: Settings) -> Log:
 def qemu_process_help_options(s: Settings) -> None:
     """-cpu help, -device help, -L help: they work without a machine."""
     if s.cpu in ("help", "?"):
-        from emu.options.cpu import cpu_help
+        from emu.hw.riscv.cpu import cpu_help
 
         raise Leave(cpu_help())
     for opts in s.sets("device"):
         driver = opts.get("driver", "")
-        if driver in ("help", "?"):
-            raise Leave(_device_help(""))
-        if driver and opts.has_help_opt():
-            raise Leave(_device_help(driver))
+        if driver in ("help", "?") or (driver and opts.has_help_opt()):
+            raise Leave(_device_help(s, driver, opts.where))
     if s.list_data_dirs:
         raise Leave("".join(f"{d}\n" for d in data_dirs(s)))
 
 
-def _device_help(driver: str) -> str:
-    if not driver:
-        return 'Misc devices:\nname "loader", desc "Generic Loader"\n'
-    if driver != "loader":
-        raise OptionError(f"Device '{driver}' not found")
-    from emu.hw.misc.loader import HELP
+def _device_help(s: Settings, driver: str, where: tuple[str, ...]) -> str:
+    """What -device help prints; an unknown device is told of, and the exit status is 0 all the same."""
+    from emu.qom.monitor import device_help, devices_help
 
-    return HELP
+    if driver in ("help", "?"):
+        return devices_help()
+    try:
+        return device_help(driver)
+    except UserError as error:
+        s.reporter.error(error.at(where))
+        return ""
 
 
 def data_dirs(s: Settings) -> list[str]:
@@ -162,36 +144,37 @@ def write_pidfile(s: Settings) -> None:
 
 
 def qemu_create_machine(s: Settings, log: Log) -> Emulator:
-    """Judge the machine's properties; make the main loop."""
+    """-global and -rtc; the machine object; default devices; the main loop."""
     from emu.chardev.factory import Chardevs
+    from emu.hw.machine import LIST_HINT, machine_class
     from emu.loop.poll import MainLoop
     from emu.loop.timers import Clocks
-    from emu.machine import LateClock
     from emu.options import icount, judges
     from emu.options.clock import judge_rtc
-    from emu.options.machine_properties import judge, machine_type
+    from emu.qom import compat
+    from emu.qom.object import root
+    from emu.vm import LateClock
 
+    compat.forget()
+    for opts in s.sets("global"):
+        driver, prop, value = (opts.get(key, "(null)") for key in ("driver", "property", "value"))
+        compat.register(driver, prop, value)
     icount.judge_replay(s)
     rtc = judge_rtc(s)
-    traits = judges.TRAITS[machine_type(s)]
-    defaults = judges.judge_defaults(s, traits)
+    name = s.machine_text("type")
+    if name is None:
+        raise OptionError("No machine specified, and there is no default", LIST_HINT)
+    machine = machine_class(name)()
+    root().add_child("machine", machine)
+    defaults = judges.judge_defaults(s, machine.traits)
     if s.display not in (None, "none"):
         raise UserError(f"Display '{s.display}' is not available, please check your install")
-    drives = judges.judge_early_backends(s, traits)
-    config = judge(s)
-    icount.judge_icount(s)
-    judges.judge_late_backends(s, traits, drives, config.smp.max_cpus)
-    judges.refuse_lacking(s)
-    if config.type == "none":
-        raise UserError("machine 'none' is not supported in this build")
-    for opts in s.sets("global"):
-        driver, prop = opts.get("driver", "(null)"), opts.get("property", "(null)")
-        s.reporter.warn(f"global {driver}.{prop} has invalid class name")
     late = LateClock()
     loop = MainLoop(Clocks(late.now_ns))
-    emulator = Emulator(s, config, rtc, log, loop, late, defaults, chardevs=Chardevs(
+    emulator = Emulator(s, rtc, log, loop, late, machine=machine, defaults=defaults, chardevs=Chardevs(
         loop, lambda: _quit_from_console(emulator), lambda text: s.reporter.info(text, s.where),
         s.escape))  # fmt: skip
+    machine.chardevs = emulator.chardevs
     return emulator
 
 
@@ -199,136 +182,103 @@ def _quit_from_console(e: Emulator) -> None:
     """Ctrl-A x."""
     from emu.runstate.requests import Cause
 
-    if e.machine is None:
+    if e.vm is None:
         raise Leave("")
-    e.machine.run.requests.shutdown_request(Cause.HOST_QMP_QUIT)
+    e.vm.run.requests.shutdown_request(Cause.HOST_QMP_QUIT)
 
 
-def qemu_create_early_backends(e: Emulator) -> None:
-    """-chardev, in the order of the line."""
-    from emu.chardev.spec import from_opts
+def qemu_judge_board_options(e: Emulator) -> None:
+    """What needs the finished machine; then, if nothing is wrong, what this build has not is refused."""
+    from emu.options import judges
 
-    for opts in e.settings.sets("chardev"):
-        e.settings.where = opts.where
-        try:
-            spec = from_opts(opts)
-            assert opts.id is not None
-            e.chardevs.make(spec, opts.id)
-        except UserError as error:
-            raise error.at(opts.where) from None
-    e.settings.where = ()
+    judges.judge_board_options(e.settings, e.machine.traits, e.drives, e.machine.smp.max_cpus)
+    judges.refuse_lacking(e.settings)
 
 
-def configure_accelerators(e: Emulator) -> Engine:
+def qemu_init_board(e: Emulator) -> Vm:
+    """Memory, harts, devices; firmware, kernel and initrd."""
+    from emu.options.actions import judge_actions
+    from emu.runstate.requests import Actions, PanicAction, RebootAction, ShutdownAction
+    from emu.vm import Host, Vm
+
+    assert e.accel is not None
+    said = judge_actions(e.settings)
+    actions = Actions(
+        RebootAction(said.get("reboot", "reset")), ShutdownAction(said.get("shutdown", "poweroff")),
+        PanicAction(said.get("panic", "shutdown")),
+    )  # fmt: skip
+    host = Host(
+        e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, actions, e.accel.executes, data_dirs(e.settings),
+        e.serial,
+    )  # fmt: skip
+    vm = e.vm = e.machine.vm = Vm(host, e.late, lambda: _engine(e))
+    vm.machine = e.machine
+    e.machine.init()
+    return vm
+
+
+def _engine(e: Emulator) -> Engine:
     """The engine: from the cache, or built with a progress bar."""
     from emu.engine_build import load_engine
 
     return load_engine(e.reporter)
 
 
-def qemu_create_late_backends(e: Emulator) -> None:
-    """Serial and parallel ports; those that nobody asked for come last."""
-    from emu.options.settings import Said
+def qemu_create_cli_devices(e: Emulator) -> None:
+    """-device: text ones in the order of the line, then JSON ones."""
+    from emu.options.settings import SaidValues
+    from emu.options.visitor import JSON, KEYVAL
+    from emu.qom.compat import check
+    from emu.qom.monitor import qdev_device_add
 
-    s = e.settings
-    serials = [*s.serials, *(Said(text, ()) for text in e.defaults.serials)]
-    if e.defaults.serials == ("null",) and s.display is None:
-        e.reporter.info("no display in this build: the serial port is not shown (-nographic shows it)")
-    for i, said in enumerate(serials):
-        e.serial.append(_make_port(e, said, f"serial{i}", "serial"))
-    parallels = [said for said in s.parallels if said.text != "none"]
-    for i, said in enumerate([*parallels, *(Said(text, ()) for text in e.defaults.parallels)]):
-        _make_port(e, said, f"parallel{i}", "parallel")
-
-
-def _make_port(e: Emulator, said: Said, label: str, kind: str) -> str:
-    """The character device of one -serial or -parallel: its label, "" for none."""
-    from emu.chardev.spec import parse_short
-
-    failed = f"could not connect {kind} device to character backend '{said.text}'"
-    if said.text == "none":
-        return ""
-    if said.text.startswith("chardev:"):
-        name = said.text.partition(":")[2]
-        if e.chardevs.port(name) is None:
-            raise OptionError(failed, where=said.where)
-        return name
-    e.settings.where = said.where
-    try:
-        e.chardevs.make(parse_short(said.text), label)
-    except UserError as error:
-        error.consequences = (failed,)
-        raise error.at(said.where) from None
-    finally:
-        e.settings.where = ()
-    return label
-
-
-def qemu_init_board(e: Emulator, engine: Engine) -> Machine:
-    """Memory, harts, devices; firmware, kernel and initrd."""
-    from emu.machine import Host, Machine
-    from emu.options.actions import judge_actions
-    from emu.runstate.requests import Actions, PanicAction, RebootAction, ShutdownAction
-    from emu.workers.checkpoints import Checkpoints
-
-    said = judge_actions(e.settings)
-    actions = Actions(
-        RebootAction(said.get("reboot", "reset")), ShutdownAction(said.get("shutdown", "poweroff")),
-        PanicAction(said.get("panic", "shutdown")),
-    )  # fmt: skip
-    host = Host(e.loop, e.log, e.reporter.say, actions, Checkpoints(e.config.checkpoint or None))
-    machine = e.machine = Machine(e.config, e.rtc, engine, host, e.late)
-    machine.load(data_dirs(e.settings))
-    if e.serial and e.serial[0]:
-        port = e.chardevs.port(e.serial[0])
-        assert port is not None
-        machine.board.uart.backend = port
-        port.attach(machine.board.uart)
-    return machine
-
-
-def qemu_create_cli_devices(e: Emulator, machine: Machine) -> None:
-    """-device, in the order of the line."""
-    for opts in e.settings.sets("device"):
+    texts = [SaidValues({**opts.to_qdict()}, KEYVAL, opts.where) for opts in e.settings.sets("device")]
+    objects = [SaidValues(said.tree, JSON, said.where) for said in e.settings.json_devices]
+    for said in (*texts, *objects):
         try:
-            driver = opts.get("driver")
-            if driver is None:
-                raise OptionError("Parameter 'driver' is missing")
-            if driver != "loader":
-                raise OptionError(f"'{driver}' is not a valid device model name")
-            from emu.hw.misc.loader import parse_loader
-
-            loader = parse_loader(opts, e.config.smp.cpus)
-            if loader.sets_pc:
-                raise OptionError("cpu-num is not supported in this build")
-            machine.add_loader(loader)
+            qdev_device_add(said.values, said.visitor)
         except UserError as error:
-            raise error.at(opts.where) from None
+            raise error.at(said.where) from None
+    check(lambda text: e.reporter.warn(text))
 
 
-def qemu_machine_creation_done(e: Emulator, machine: Machine) -> None:
+def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
     """Device tree, workers, first reset, signals; then run, unless -S."""
     from emu.loop.notify import Signals
 
-    machine.finish_boot()
-    if e.config.dumpdtb:
-        machine.dump_dtb(e.config.dumpdtb)
+    e.machine.finish()
+    if e.machine.dumpdtb:
+        e.machine.dump_dtb(e.machine.dumpdtb)
         raise Leave("")
-    machine.start()
+    vm.start()
+    if e.settings.qtest is not None:
+        _start_qtest(e, vm)
     # Late, as in QEMU: until here a signal simply ends us, and there is nothing to restore
-    e.signals = Signals(machine.run.requests.killed)
+    e.signals = Signals(vm.run.requests.killed)
     e.loop.watch(e.signals, read=e.signals.read)
-    e.signals.around_stop(machine.run.freeze, machine.run.thaw)
+    e.signals.around_stop(vm.run.freeze, vm.run.thaw)
     e.chardevs.take_terminal(e.signals)
     if e.settings.autostart:
-        machine.run.vm_start()
+        vm.run.vm_start()
+
+
+def _start_qtest(e: Emulator, vm: Vm) -> None:
+    from emu.qtest import Qtest, open_log
+
+    port = e.chardevs.port("qtest")
+    assert port is not None
+    try:
+        log = open_log(e.settings.qtest_log)
+    except OSError as error:
+        raise HostError(f"Failed to open qtest log '{e.settings.qtest_log}': {strerror(error)}") from error
+    vm.run.report_kill = False
+    Qtest(vm, port, log)
 
 
 def qemu_cleanup(e: Emulator) -> None:
     """The end, in QEMU's order: harts, character devices, the rest. Twice does no harm."""
-    machine, e.machine = e.machine, None
-    if machine is not None:
-        machine.close()
+    vm, e.vm = e.vm, None
+    if vm is not None:
+        vm.close()
     e.chardevs.close()
     e.log.close()
     if e.signals is not None:

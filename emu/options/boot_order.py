@@ -5,9 +5,9 @@ Source: BEHAVIOUR 3.2 (`boot` of the machine); texts by running QEMU 10.0.13.
 
 from __future__ import annotations
 
+from emu.core.qdict import QValue
 from emu.errors import OptionError
-from emu.options.keyval import Tree
-from emu.options.qapi import BOOL, INT, STR, Said, Struct, visit_tree
+from emu.options.qapi import BOOL, INT, STR, Said, Struct, visit_value
 
 _DEVICES = "abcdefghijklmnop"
 _BOOT = Struct({"boot?": Struct({
@@ -16,9 +16,9 @@ _BOOT = Struct({"boot?": Struct({
 })})  # fmt: skip
 
 
-def judge_boot(tree: Tree) -> Said:
+def judge_boot(value: QValue) -> Said:
     """What the machine's property `boot` means. Errors: OptionError."""
-    said = visit_tree(_BOOT, {"boot": tree})["boot"]
+    said = visit_value(_BOOT, {"boot": value})["boot"]
     assert isinstance(said, dict)
     for key in ("order", "once"):
         _check_devices(str(said.get(key, "")))
@@ -33,6 +33,6 @@ def _check_devices(text: str) -> None:
             raise OptionError(f"Boot device '{device}' was given twice")
 
 
-def is_default(said: Said) -> bool:
+def asks_for_nothing(said: Said) -> bool:
     """Whether it asks for nothing that is not so anyway."""
     return all(value is False for value in said.values())

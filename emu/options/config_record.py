@@ -6,13 +6,15 @@ Source: BEHAVIOUR 3.4 (-readconfig, -set); QEMU 10.0.13 by running it.
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from emu.core.qdict import QDict
 from emu.errors import OptionError
 from emu.options import keyval
 from emu.options.config_file import Section, crumple, read_config
 from emu.options.config_groups import qemu_find_opts
-from emu.options.settings import SaidTree, Settings
+from emu.options.settings import SaidTree, SaidValues, Settings
+from emu.options.visitor import KEYVAL
 
 # Groups that are kept as trees, not as sets of options
 _TREES = ("object", "audiodev", "machine", "smp-opts", "boot-opts")
@@ -60,12 +62,14 @@ def _record_tree(s: Settings, section: Section) -> None:
 
         s.audiodevs.append(SaidTree(judge_audiodev_tree(tree), s.where))
     else:
-        from emu.options.objects import judge_object_tree
+        from emu.qom.creatable import check
 
+        given = cast("QDict", tree)
         try:
-            judge_object_tree(s, tree)
+            check(given, KEYVAL)
         except OptionError as error:
             raise error.at(section.where) from None
+        s.objects.append(SaidValues(given, KEYVAL, section.where))
 
 
 def set_option(s: Settings, arg: str) -> None:

@@ -2,14 +2,13 @@
 
 All are pure: nothing is opened or made. So everything that is wrong with a line is said before anything is
 done, and what is right and lacking in this build (`Settings.lacks`) is refused when nothing else is wrong.
-Source: BEHAVIOUR 3.3, phases 5 to 15.
+Source: BEHAVIOUR 3.3, phases 11 to 15.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from emu.errors import OptionError, UserError
@@ -18,32 +17,9 @@ from emu.options.settings import Said, Settings
 
 if TYPE_CHECKING:
     from emu.options.drives import Drive
+    from emu.options.traits import MachineTraits
 
 
-@dataclass(frozen=True)
-class MachineTraits:
-    """What a machine's class says about options.
-
-    interface: the bus of a -drive without `if=`; interfaces: all that a drive may be on. lacks: default
-    devices it has not. harts: whether it has any. fw_cfg, numa: whether QEMU's machine of that name has them.
-    """
-
-    interface: str = "none"
-    interfaces: tuple[str, ...] = ("none", "virtio")
-    lacks: frozenset[str] = field(default_factory=frozenset)
-    harts: bool = True
-    fw_cfg: bool = False
-    numa: bool = False
-
-
-TRAITS = {
-    "none": MachineTraits(
-        lacks=frozenset({"serial", "parallel", "floppy", "cdrom", "sdcard"}), harts=False
-    ),
-    "virt": MachineTraits(
-        "virtio", ("none", "virtio", "pflash"), frozenset({"cdrom"}), fw_cfg=True, numa=True
-    ),
-}
 MOST_PARALLEL = 3
 # names of cards that QEMU knows, in its order; only `none` is there
 _VGA = {"none": "no graphic card", "std": "standard VGA", "cirrus": "Cirrus VGA", "vmware": "VMWare SVGA",
@@ -111,29 +87,29 @@ def judge_early_backends(s: Settings, traits: MachineTraits) -> list[Drive]:
     return []
 
 
-def judge_late_backends(
-    s: Settings, traits: MachineTraits, drives: list[Drive], max_harts: int
-) -> None:
-    """Networks, monitors, ports, nodes, gdb; drives without a bus.
-
-    Errors: OptionError at the option; Leave for help.
-    """
+def judge_late_backends(s: Settings) -> None:
+    """Networks, monitors, ports. Errors: OptionError at the option; Leave for help."""
     chardevs = {opts.id for opts in s.sets("chardev") if opts.id}
     if s.qtest is not None:
         # QEMU has lost the place by then
         _judge_device(Said(s.qtest.text, ()), f'Failed to initialize device for qtest: "{s.qtest.text}"')
-        s.lack("tests cannot drive this build's machines", where=s.qtest.where)
     if s.netdevs or any(s.sets(group) for group in ("netdev", "nic", "net")):
         from emu.options.netdevs import judge_networks
 
         judge_networks(s, chardevs)
-    if s.sets("mon") or s.gdbs:
-        from emu.options import monitors
+    if s.sets("mon"):
+        from emu.options.monitors import judge_monitors
 
         muxes = {opts.id for opts in s.sets("chardev") if opts.id and opts.get_bool("mux", False)}
-        monitors.judge_monitors(s, chardevs, muxes)
+        judge_monitors(s, chardevs, muxes)
     _judge_ports(s, chardevs)
     _judge_semihosting(s, chardevs)
+
+
+def judge_board_options(
+    s: Settings, traits: MachineTraits, drives: list[Drive], max_harts: int
+) -> None:
+    """Nodes, entries for firmware, drives without a bus, gdb. Errors: OptionError at the option."""
     if s.sets("numa"):
         from emu.options.numa import judge_numa
 
@@ -147,7 +123,23 @@ def judge_late_backends(
 
         check_orphaned(drives, traits.interfaces)
     if s.gdbs:
-        monitors.judge_gdb(s, int(traits.harts), chardevs)
+        from emu.options.monitors import judge_gdb
+
+        judge_gdb(s, int(traits.harts), {opts.id for opts in s.sets("chardev") if opts.id})
+
+
+# Groups whose sets are all lacking in this build, but for these types
+_LACKING = {"drive": (), "netdev": (), "nic": ("none",), "net": ("none",), "mon": (), "numa": (),
+            "fw_cfg": (), "icount": ()}  # fmt: skip
+
+
+def something_lacks(s: Settings) -> bool:
+    """Whether the line asks for what this build has not, as far as is known before all is judged."""
+    return (
+        bool(s.lacks or s.blockdevs or s.netdevs or s.debugcons)
+        or any(said.text != "none" for said in s.gdbs)
+        or any(opts.get("type") not in types for group, types in _LACKING.items() for opts in s.sets(group))
+    )
 
 
 def _judge_device(said: Said, failed: str, daemonize: bool = False) -> None:

@@ -5,11 +5,16 @@ Source: BEHAVIOUR 3.4 (-m); texts by running QEMU 10.0.13.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from emu.core.qdict import QValue
 from emu.errors import OptionError
 from emu.options.config_groups import qemu_find_opts
 from emu.options.keyval import Tree
-from emu.options.qapi import SIZE, UINT64, Said, Struct, visit_tree
-from emu.options.settings import Settings
+from emu.options.qapi import SIZE, UINT64, Said, Struct, visit_value
+
+if TYPE_CHECKING:
+    from emu.options.settings import Settings
 
 _MEMORY = Struct({"memory": Struct({"size?": SIZE, "max-size?": SIZE, "slots?": UINT64})})
 
@@ -28,13 +33,13 @@ def memory_property(s: Settings) -> Tree:
     return tree
 
 
-def judge_memory(tree: Tree, default: int) -> int:
+def judge_memory(value: QValue, default: int) -> int:
     """The size that the property `memory` means. Errors: OptionError.
 
     Slots and a larger maximum are for memory that is plugged in later, which this machine has no place for:
     they are judged, and have no effect, as in QEMU.
     """
-    said = visit_tree(_MEMORY, {"memory": tree})["memory"]
+    said = visit_value(_MEMORY, {"memory": value})["memory"]
     assert isinstance(said, dict)
     size = _number(said, "size") or default
     if "max-size" in said:

@@ -52,7 +52,7 @@ def judge_numa(s: Settings, has_numa: bool, max_harts: int) -> None:
     Errors: OptionError at the option.
     """
     nodes: set[int] = set()
-    memories = {opts.id for opts in s.sets("object")}
+    memories = {said.values.get("id") for said in s.objects}
     for opts in s.sets("numa"):
         try:
             said = visit_opts(_NUMA, opts)

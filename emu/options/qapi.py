@@ -175,6 +175,11 @@ def visit_tree(struct: Struct, tree: Tree) -> Said:
     return struct.visit(Members(KEYVAL, cast("Said", tree)))
 
 
+def visit_value(struct: Struct, values: Said) -> Said:
+    """The meaning of texts in a dict, as properties get them. Errors: OptionError with QEMU's texts."""
+    return struct.visit(Members(KEYVAL, values))
+
+
 def visit_opts(struct: Struct, opts: QemuOpts) -> Said:
     """The meaning of a set of QemuOpts. Errors: OptionError with QEMU's texts."""
     return struct.visit(OptsMembers(opts))

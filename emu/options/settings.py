@@ -6,14 +6,16 @@ of `emu.init` judge the rest, in QEMU's order. So a wrong line gives the message
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from emu.core.qdict import QDict
+from emu.core.qdict import QDict, QValue
 from emu.options import groups  # noqa: F401  # declares them
 from emu.options.config_groups import qemu_find_opts
 from emu.options.keyval import Tree
 from emu.options.option_groups import OptionGroups
 from emu.options.qemuopts import QemuOpts
+from emu.options.visitor import Visitor
 from emu.report import Reporter
 
 NOT_IN_BUILD = "Option not supported in this build"
@@ -32,6 +34,15 @@ class SaidTree:
     """An argument that was key=value or JSON, as its schema read it, and the words it stood in."""
 
     tree: QDict
+    where: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SaidValues:
+    """Values for an object or a device: as they were read, and the words they stood in."""
+
+    values: Mapping[str, QValue]
+    visitor: Visitor
     where: tuple[str, ...]
 
 
@@ -63,6 +74,7 @@ class Settings:
     mem_path: Said | None = None
     mem_prealloc: bool = False
     # back ends and devices that are not in groups
+    objects: list[SaidValues] = field(default_factory=list)
     json_devices: list[SaidTree] = field(default_factory=list)
     blockdevs: list[SaidTree] = field(default_factory=list)
     netdevs: list[SaidTree] = field(default_factory=list)  # of the modern kinds

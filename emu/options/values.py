@@ -109,7 +109,9 @@ def strtosz(text: str) -> int | Fault:
             return _out_of_range(text, end)
         if value == 0 and text[end : end + 1] in ("x", "X"):
             return _hexadecimal(text)
-    if text[end : end + 1] == "." or (m is None and "." in text):
+    elif "." not in text:
+        return Fault.INVALID
+    if m is None or text[end : end + 1] == ".":
         if m is not None and not _is_digit(text[end + 1 : end + 2]):
             end += 1
         else:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from emu import configure
 from emu import init as program
 from emu.errors import Leave, UserError
-from emu.options import Settings, command_line
+from emu.hw.machine import MachineState
+from emu.options import command_line, judges
 from emu.options.default_devices import DefaultDevices
-from emu.options.machine_properties import MachineConfig
+from emu.options.settings import Settings
+from emu.qom import compat
+from emu.qom.object import object_new, own_tree
 from emu.report import Reporter
 
 PROG = "qemu-system-riscv64"
@@ -24,28 +28,22 @@ class Judged:
     stderr: str = ""
     stdout: str = ""
     settings: Settings | None = None
-    config: MachineConfig | None = None
+    machine: MachineState | None = None
     defaults: DefaultDevices | None = None
 
 
 def judge(words: list[str], prog: str = PROG) -> Judged:
-    """The phases of `qemu_init` up to the machine. No default configuration file is read."""
+    """The phases of `qemu_init` up to the board. No default configuration file is read."""
     out = Judged()
 
     def write(text: str) -> None:
         out.stderr += text
 
     reporter = Reporter(prog, write)
-    emulator = None
     config_file, command_line.DEFAULT_CONFIG = command_line.DEFAULT_CONFIG, "/no/such/file"
     try:
-        out.settings = command_line.parse(words, reporter)
-        program.qemu_validate_options(out.settings)
-        log = program.qemu_process_early_options(out.settings)
-        program.qemu_process_help_options(out.settings)
-        program.write_pidfile(out.settings)
-        emulator = program.qemu_create_machine(out.settings, log)
-        out.config, out.defaults = emulator.config, emulator.defaults
+        with own_tree():
+            _phases(words, reporter, out)
     except Leave as leave:
         out.status, out.stdout = leave.status, leave.text
     except UserError as error:
@@ -53,9 +51,33 @@ def judge(words: list[str], prog: str = PROG) -> Judged:
         out.status = 1
     finally:
         command_line.DEFAULT_CONFIG = config_file
-        if emulator is not None:
-            emulator.loop.close()
+        compat.forget()
     return out
+
+
+def _phases(words: list[str], reporter: Reporter, out: Judged) -> None:
+    """As qemu_init has them; character devices are judged, not opened; no engine, no board."""
+    s = out.settings = command_line.parse(words, reporter)
+    program.qemu_validate_options(s)
+    log = program.qemu_process_early_options(s)
+    program.qemu_process_help_options(s)
+    program.write_pidfile(s)
+    emulator = program.qemu_create_machine(s, log)
+    try:
+        out.defaults = emulator.defaults
+        configure.qemu_create_objects(emulator, late=False)
+        emulator.drives = judges.judge_early_backends(s, emulator.machine.traits)
+        configure.qemu_apply_machine_options(emulator)
+        configure.configure_accelerators(emulator)
+        judges.judge_late_backends(s)
+        configure.qemu_create_objects(emulator, late=True)
+        configure.qemu_resolve_machine_memdev_and_cpu(emulator)
+        program.qemu_judge_board_options(emulator)
+        out.machine = emulator.machine
+        if emulator.machine.cpu_type:
+            object_new(emulator.machine.cpu_type)
+    finally:
+        emulator.loop.close()
 
 
 @dataclass

@@ -92,8 +92,8 @@ _absent("perfmap", "write /tmp/perf-${pid}.map for perf")
 _absent("jitdump", "write jit-${pid}.dump for perf")
 
 
-@option("qtest", args="dev", topic=Topic.DEBUG, status=Status.CHECKED, shown=False,
-        why="tests drive devices directly", help="the device on which a test drives the machine")  # fmt: skip
+@option("qtest", args="dev", topic=Topic.DEBUG, shown=False,
+        help="the device on which a test drives the machine")  # fmt: skip
 def qtest(s: Settings, arg: str) -> None:
     """The last one counts."""
     s.qtest = s.said(arg)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from emu.core.qdict import QDict
+from emu.errors import Leave
 from emu.options.option import Ask, Status, Topic, option
-from emu.options.settings import Said, SaidTree, Settings
+from emu.options.settings import Said, SaidTree, SaidValues, Settings
+from emu.options.visitor import JSON, OPTS, Visitor
 
 
 @option("device", args="driver[,prop[=value][,...]]", ask=Ask.DEVICE, after="audiodev",
@@ -24,10 +27,24 @@ def device(s: Settings, arg: str) -> None:
         help="create a new object of type TYPENAME; 'id' must be set\n"
              "use '-object help' for a list of types, '-object TYPENAME,help' for properties")  # fmt: skip
 def object_(s: Settings, arg: str) -> None:
-    """Judged in pass 2; created in three goes, by type: see `objects`."""
-    from emu.options.objects import judge_object
+    """Read and checked here, made later: early ones before character devices, late ones after."""
+    from emu.qom.creatable import check, object_help, objects_help
 
-    judge_object(s, arg)
+    if arg.startswith("{"):
+        from emu.options.members import json_object
+
+        given: QDict = json_object(arg)
+        visitor: Visitor = JSON
+    else:
+        opts = s.parse("object", arg, implied=True)
+        kind = opts.get("qom-type")
+        if kind in ("help", "?"):
+            raise Leave(objects_help())
+        if kind is not None and opts.has_help_opt():
+            raise Leave(object_help(kind))
+        given, visitor = {**opts.to_qdict()}, OPTS
+    check(given, visitor)
+    s.objects.append(SaidValues(given, visitor, s.where))
 
 
 @option("usb", topic=Topic.USB, status=Status.REFUSED, why="there is no USB",

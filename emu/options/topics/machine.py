@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from emu.errors import Leave
+from emu.errors import Leave, OptionError
 from emu.options import keyval
 from emu.options.config_groups import qemu_find_opts
 from emu.options.option import Ask, Status, Topic, option
 from emu.options.settings import Settings
-
-MACHINES = {"none": "empty machine", "virt": "RISC-V VirtIO board"}
-MACHINE_HELP = "Supported machines are:\n" + "".join(f"{n:<20} {d}\n" for n, d in sorted(MACHINES.items()))
-ACCEL_HELP = "Accelerators supported in QEMU binary:\ntcg\n"
 
 
 @option("machine", aliases=("M",), args="[type=]name[,prop[=value][,...]]", ask=Ask.MACHINE, after="version",
@@ -23,10 +19,14 @@ ACCEL_HELP = "Accelerators supported in QEMU binary:\ntcg\n"
 def machine(s: Settings, arg: str) -> None:
     """Properties accumulate over repeated options; the last value of a key wins."""
     if keyval.parse_into(s.machine, arg, "type"):
-        from emu.options.machine_properties import properties_help
+        from emu.hw.machine import machine_help, machines_help
 
         name = s.machine_text("type")
-        raise Leave(properties_help(name) if name in MACHINES and name else MACHINE_HELP)
+        try:
+            text = machine_help(name) if name else machines_help()
+        except OptionError:
+            text = machines_help()
+        raise Leave(text)
 
 
 @option("cpu", args="cpu", ask=Ask.CPU, help="select CPU ('-cpu help' for list)")
@@ -41,7 +41,9 @@ def cpu(s: Settings, arg: str) -> None:
 def accel(s: Settings, arg: str) -> None:
     """`-accel help` and an accel option without a name list the accelerators."""
     if s.parse("accel", arg, implied=True).get("accel") in (None, "help", "?"):
-        raise Leave(ACCEL_HELP)
+        from emu.accel.accel import accel_help
+
+        raise Leave(accel_help())
 
 
 @option("smp", group="smp-opts",
