@@ -1,7 +1,7 @@
 """Command lines with the message and exit status that QEMU 10 gives for them, and what right ones mean.
 
-No machine is made: the line is judged as `emu.init` judges it, up to the point where character devices would be
-opened. Wrong lines are in vectors/wrong_lines.txt, those that need what this build has not in
+No machine is made: the line is judged as `emu.init` judges it, up to the board. Wrong lines are in
+vectors/wrong_lines.txt, those that need what this build has not in
 vectors/lacking_lines.txt; test_command_line_oracle.py asks the reference about both.
 """
 

@@ -16,8 +16,8 @@ DISPLAY_HELP = (
 )
 
 
-@option("k", args="language", after="mem-prealloc", status=Status.CHECKED,
-        why="there is no keyboard; it has no effect, and says so", help="use keyboard layout")  # fmt: skip
+@option("k", args="language", after="mem-prealloc",
+        why="there is no keyboard, which is said", help="use keyboard layout (there is no keyboard)")  # fmt: skip
 def keyboard(s: Settings, _arg: str) -> None:
     """Nothing would use it, as in QEMU without a display."""
     s.warn("there is no keyboard: the layout has no effect")
