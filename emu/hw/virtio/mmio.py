@@ -225,7 +225,8 @@ class VirtioMmio(RegisterDevice):
         if not self.force_legacy:
             self._driver_features[self._driver_features_sel] = value
         elif self._driver_features_sel:
-            self.guest_error(f"{self.name}: features beyond bit 31 in the legacy interface")
+            if value:  # Linux stores a 0 there
+                self.guest_error(f"{self.name}: features beyond bit 31 in the legacy interface")
         else:
             self._there.set_features(value)
 
