@@ -240,7 +240,7 @@ class VirtioDevice(Device):
         """A store; nothing beyond the end."""
         if off + size <= self.config_size:
             config = bytearray(self.config())
-            config[off : off + size] = value.to_bytes(size, "little")
+            config[off : off + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
             self.config_written(bytes(config))
 
     def acknowledge(self, bits: int) -> None:

@@ -165,7 +165,7 @@ class VirtioMmio(RegisterDevice):
         """A store."""
         if size == 8:
             self.write(off, 4, value & MASK32)
-            self.write(off + 4, 4, value >> 32)
+            self.write(off + 4, 4, value >> 32 & MASK32)
         elif self.device is None:
             if off < CONFIG and size != 4:
                 self._mistake("write", off, size)
