@@ -139,6 +139,7 @@ class VirtioMachine(Vm):
         """Reset everything, run."""
         self.reset()
         self.run.vm_start()
+        self.events.clear()
 
     def reset(self) -> None:
         """The machine's reset."""

@@ -191,7 +191,8 @@ class VirtioSerial(VirtioDevice):
             port.driver_gone()
 
     def resumed(self) -> None:
-        """What ports sent and what they may take: nobody asked while the machine stood."""
+        """What waits, what ports sent, what they may take: nobody asked while the machine stood."""
+        self._send_waiting()
         for port in list(self.ports.values()):
             port.flush()
             port.guest_writable()
