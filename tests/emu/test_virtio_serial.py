@@ -11,7 +11,7 @@ import pytest
 
 from emu.errors import OptionError, UserError
 from emu.hw.virtio.console import VirtSerialPort
-from emu.hw.virtio.serial import CONTROL, F_MULTIPORT, MOST_WAITING, Event
+from emu.hw.virtio.serial import CONTROL, F_MULTIPORT, MOST_WAITING, Event, VirtioSerial
 from emu.hw.virtio.serial_port import PIECE, TURN_PIECES
 from emu.qom import introspect
 from emu.qom.monitor import device_help
@@ -19,7 +19,9 @@ from tests.lib.virtio import BASE, NEEDS_RESET, MmioDriver, VirtioMachine, virti
 
 CONTROL_IN, CONTROL_OUT = 2, 3
 Message = tuple[int, Event, int]
-RESERVED = "Port number 0 on virtio-serial devices reserved for virtconsole devices for backward compatibility."
+RESERVED = (
+    "Port number 0 on virtio-serial devices reserved for virtconsole devices for backward compatibility."
+)
 BUS = "virtio-serial-bus"
 
 HELP = {
@@ -289,7 +291,30 @@ def test_messages_wait_for_buffers_and_keep_their_order() -> None:
         for _ in range(MOST_WAITING // 39 + 2):
             guest.say(0, Event.DEVICE_READY, 1)
         assert box.errors()[-1].endswith("no buffers for control messages")
-        assert len(guest.device()._waiting) == MOST_WAITING  # type: ignore[attr-defined]
+        guest.begin(ready=False)
+        guest.give_control(8)
+        assert guest.hear() == [], "those were for the former life"
+
+
+def test_a_guest_that_adds_messages_all_the_time_does_not_hold_the_main_loop() -> None:
+    with virtio_machine(modern=True) as box:
+        box.add("virtio-serial-device")
+        box.go()
+        guest = Guest(box)
+        guest.begin()
+        device, seen = cast(VirtioSerial, guest.device()), []
+
+        def obey(message: bytes) -> None:
+            seen.append(message)
+            if len(seen) < 100:
+                guest.take(CONTROL_OUT)
+                guest.send(CONTROL_OUT, message, kick=False)
+
+        device._obey = obey  # type: ignore[method-assign]
+        guest.say(0, Event.RESIZE, 0)
+        assert len(seen) == 32
+        box.turn(4)
+        assert len(seen) == 100
 
 
 def test_ports_come_and_go_while_the_guest_runs(box: VirtioMachine) -> None:
@@ -362,6 +387,8 @@ def test_a_console_loses_what_its_chardev_does_not_take_and_a_channel_does_not(b
         guest.write(nr, b"ghi")
     assert console.out == channel.out == b"0123456789"
     assert (guest.returned(1), guest.returned(5)) == (2, 0)
+    box.turn()
+    assert box.loop.deferred.timeout_ns() == -1, "nothing is tried again before there is room"
     channel.make_room(4)
     box.turn()
     assert (channel.out, guest.returned(5)) == (b"0123456789abcd", 0)
@@ -501,22 +528,26 @@ def test_a_reset_in_the_middle_forgets_the_guests_side_alone(box: VirtioMachine,
 
 
 def test_nothing_moves_while_the_machine_stands(box: VirtioMachine) -> None:
-    backend, channel = box.chardev("c"), box.chardev("d", connected=False)
-    add_all(box, "virtconsole,chardev=c virtserialport,chardev=d")
+    backend, channel, other = box.chardev("c"), box.chardev("d", connected=False), box.chardev("e")
+    add_all(box, "virtconsole,chardev=c virtserialport,chardev=d virtserialport,chardev=e")
     box.go()
     guest = Guest(box)
-    guest.begin()
-    guest.open(0)
-    guest.open(1)
+    guest.begin(ports=(0, 1, 2))
+    for nr in range(3):
+        guest.open(nr)
     guest.hear()
     guest.give(0, 16)
+    other.room = 1
+    guest.write(2, b"abc")
     box.stop()
+    other.make_room(100)
     backend.type(b"in")
     guest.write(0, b"out")
     channel.connect(True)
     box.turn(3)
-    assert (backend.out, guest.read(0), guest.hear()) == (b"", b"", [])
+    assert (backend.out, other.out, guest.read(0), guest.hear()) == (b"", b"a", b"", [])
     box.cont()
+    assert other.out == b"abc"
     assert (backend.out, guest.read(0), guest.hear()) == (b"out", b"in", [(1, Event.PORT_OPEN, 1)])
 
 
