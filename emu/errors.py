@@ -30,6 +30,8 @@ class UserError(EmuError):
     fault, empty if the error has no such place).
     """
 
+    qmp_class = "GenericError"  # the class a monitor tells
+
     def __init__(
         self, text: str, hint: str = "", where: tuple[str, ...] = (), consequences: tuple[str, ...] = ()
     ) -> None:

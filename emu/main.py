@@ -14,8 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emu.emulator import Emulator
 from emu.errors import EmuError, Leave, UserError, strerror
-from emu.init import Emulator, qemu_cleanup, qemu_init
+from emu.init import qemu_cleanup, qemu_init
 from emu.report import Reporter
 
 
@@ -98,7 +99,7 @@ def _nobody_reads() -> None:
 
 def qemu_main_loop(e: Emulator) -> int:
     """Turns of the loop until something ends the machine: exit status."""
-    machine = e.machine
+    machine = e.vm
     assert machine is not None
     while (status := machine.run.should_exit()) is None:
         e.loop.wait()

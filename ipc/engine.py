@@ -153,6 +153,13 @@ class Engine:
         return result
 
 
+def host_calls() -> dict[str, int]:
+    """What compiled code calls of the C library: the HART field for each, and the host address for it."""
+    libc = ctypes.CDLL(None)
+    names = ("clock_gettime", "send", "write", "read")
+    return {f"os_{name}": ctypes.cast(getattr(libc, name), ctypes.c_void_p).value or 0 for name in names}
+
+
 def _address(m: mmap.mmap) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(m))
 

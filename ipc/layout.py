@@ -240,6 +240,7 @@ HART = Struct("hart", 4096, (
     Field("lr_width", 8, 1, VCPU, "4 or 8"),
     Field("isa_ext", 8, 1, BOOT, "EXT_* bits of extensions this hart has"),
     Field("hartid", 8, 1, BOOT, ""),
+    Field("reset_pc", 8, 1, BOOT, "where reset starts; 0: the mask ROM"),
     # -- interrupts
     Field("msip", 4, 1, ANY, "CLINT/MSWI bit 0; plain store of 0 or 1 by the accessing hart, then event"),
     Field("ssip_set", 4, 1, ANY, "SSWI or SBI IPI: another hart asks for SSIP; swap by the owner"),
@@ -314,7 +315,9 @@ HART = Struct("hart", 4096, (
     Field("arena_used", 8, 1, VCPU, "how many were made so far; the oldest gives its place to a new one"),
     Field("code_epoch", 8, 1, VCPU, "bumped by FENCE.I; a page older than this is compared before use"),
     Field("mode_step", 8, 1, VCPU, "1: run stops after one instruction"),
-    Field("exact_left", 8, 1, VCPU, "instructions of an exact budget not yet in bud"),
+    Field("exact_run", 8, 1, VCPU, "1: inside run_exact"),
+    Field("storm", 8, 1, VCPU, "run_exact: traps in a row, with no instruction retired between"),
+    Field("storm_at", 8, 1, VCPU, "the retired count they were taken at"),
     Field("slice", 8, 1, VCPU, "instructions per time check, calibrated to about 100 us"),
     Field("slice_ns", 8, 1, VCPU, "host time of the last check"),
     Field("ctx_next", 8, 1, VCPU, "next free translation context number"),
@@ -368,6 +371,7 @@ class Exit(enum.IntEnum):
     SBI = 8  # built-in SBI call for main: exit_arg = eid, fid, a0..a5; answered like MMIO
     RING = 9  # posted ring has entries and main sleeps: ring main's doorbell, go on
     TRACE = 10  # trace_* hold something for the log; go on afterwards
+    STORM = 11  # an exact run has taken many traps and retired nothing between; go on, if you like
 
 
 class Fault(enum.IntEnum):

@@ -6,7 +6,8 @@ Rules
   worker that still runs out dies of SIGBUS, which its parent reports with `exhausted_text`;
 - the process that owns the object reads and writes it through the descriptor (`read`, `write`): that
   gives an error where touching the mapping would give SIGBUS, and reading a hole commits nothing;
-- compiled code uses the mapping (`memory.address`), which children inherit by fork.
+- compiled code uses the mapping (`memory.address`), which children inherit by fork; so do rings that must be
+  read and written in whole words (`words`), after `commit`.
 
 Units: sizes and offsets are bytes from the start of RAM. Source: memfd_create(2), shm_overview(7).
 """
@@ -15,11 +16,13 @@ from __future__ import annotations
 
 import enum
 import os
+from typing import Literal
 
 from ipc.errors import ResourceError
 from ipc.segment import Memory, Reached, fresh_name, no_checkpoint, shm_fd
 
 MIB = 1 << 20
+_CODES: dict[int, Literal["H", "I", "Q"]] = {2: "H", 4: "I", 8: "Q"}
 
 
 class Backing(enum.Enum):
@@ -48,6 +51,7 @@ class Ram:
         self.memory = memory
         self.backing = backing
         self.size = memory.size
+        self._words: dict[int, memoryview] = {}
 
     @classmethod
     def create(
@@ -110,6 +114,26 @@ class Ram:
         if off < 0 or size < 0 or off + size > self.size:
             raise ValueError(f"bytes {off:#x}..{off + size:#x} are outside RAM of {self.size:#x}")
 
+    def words(self, width: int) -> memoryview:
+        """All of RAM in the mapping, as aligned words of 2, 4 or 8 bytes: an item is one load or store.
+
+        Only committed bytes may be touched: those that `commit` was called for, or that a hart has stored to.
+        """
+        if width not in self._words:
+            self._words[width] = self.memory.buf.cast(_CODES[width])
+        return self._words[width]
+
+    def commit(self, off: int, size: int) -> None:
+        """Let the host commit these bytes, contents unchanged: touching them in the mapping is safe then.
+
+        Errors: ValueError outside RAM; ResourceError if the host has no room.
+        """
+        self._check(off, size)
+        try:
+            os.posix_fallocate(self.memory.fd, off, size)
+        except OSError as e:
+            raise ResourceError(self.exhausted_text()) from e
+
     def used_bytes(self) -> int:
         """What the host has committed for it."""
         return os.fstat(self.memory.fd).st_blocks * 512
@@ -125,6 +149,9 @@ class Ram:
 
     def close(self) -> None:
         """Unmap it; the memory itself goes when the last process has."""
+        for words in self._words.values():
+            words.release()
+        self._words.clear()
         self.memory.close()
 
 

@@ -114,15 +114,21 @@ class Control:
         self._slots = [View(layout.HART, memory.buf, layout.slot_offset(i)) for i in range(harts)]
 
     @classmethod
-    def create(cls, harts: int, name: str | None = None, reached: Reached = no_checkpoint) -> Control:
+    def create(
+        cls, harts: int, name: str | None = None, reached: Reached = no_checkpoint, memfd: bool = False
+    ) -> Control:
         """A new control object, all zero but magic and hart count, committed in host memory.
 
+        memfd: of no name, for a machine whose harts never execute: no other process will map it.
         Errors: ResourceError, naming the size wanted and the size there.
         """
         if not 1 <= harts <= layout.MAX_HARTS:
             raise ValueError(f"harts is {harts}, not 1..{layout.MAX_HARTS}")
         size = layout.control_size(harts)
-        fd = shm_fd(name or fresh_name("control"), reached)
+        if memfd:
+            fd = os.memfd_create("emu-control", os.MFD_CLOEXEC)
+        else:
+            fd = shm_fd(name or fresh_name("control"), reached)
         try:
             os.posix_fallocate(fd, 0, size)
         except OSError as e:

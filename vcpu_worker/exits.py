@@ -111,7 +111,7 @@ def ring(w: Worker) -> None:
     w.main_bell.ring()
 
 
-@on_exit(Exit.NONE, Exit.BUDGET, Exit.STEP)
+@on_exit(Exit.NONE, Exit.BUDGET, Exit.STEP, Exit.STORM)
 def go_on(w: Worker) -> None:
     """Nothing to do in parallel mode."""
 

@@ -8,10 +8,10 @@ of PAGE_STRIDE bytes for each page the hart executes; both are committed by the 
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 
 from ipc.codec import kick_template
+from ipc.engine import host_calls
 from ipc.layout import REGIONS, View
 from ipc.messages import KickCause
 from ipc.segment import address_of
@@ -50,14 +50,10 @@ class PrivatePart:
         self._page_map = _anonymous(4 * pages)
         arena_pages = max(parts.arena_bytes // PAGE_STRIDE, 2)
         self._arena = _anonymous(arena_pages * PAGE_STRIDE)
-        libc = ctypes.CDLL(None)
-        for name in ("clock_gettime", "send", "write", "read"):
-            address = ctypes.cast(getattr(libc, name), ctypes.c_void_p).value
-            assert address is not None
-            slot.set(f"os_{name}", address)
         kick = kick_template(KickCause.IPI, parts.hart)
         slot.bytes("kick_msg")[: len(kick)] = kick
         words = {
+            **host_calls(),
             "header": parts.control.header_address,
             "slots": parts.control.hart_address(0),
             "kick_len": len(kick),
@@ -72,7 +68,7 @@ class PrivatePart:
             "arena_pages": arena_pages,
             "arena_used": 0,
             "mode_step": 0,
-            "exact_left": 0,
+            "exact_run": 0,
             "slice": FIRST_SLICE,
             "in_guest": 0,
             "fault": 0,

@@ -12,9 +12,13 @@ Source: BEHAVIOUR 5.4.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from emu.errors import UserError
+
+if TYPE_CHECKING:
+    from emu.loop.notify import Signals
 
 
 class Frontend(Protocol):
@@ -56,14 +60,17 @@ class NoFrontend:
 class Chardev:
     """A character device that leads nowhere (`null`), and the base of the others.
 
-    label: its id. filename: what query-chardev shows.
+    label: its id. filename: what query-chardev shows. connected: whether somebody is at the other end;
+    `on_connection` hears of each change.
     """
 
     filename = "null"
+    connected: bool = False
 
     def __init__(self, label: str) -> None:
         self.label = label
         self.frontend: Frontend = NoFrontend()
+        self.on_connection: Callable[[bool], None] = lambda connected: None
 
     def attach(self, frontend: Frontend) -> None:
         """Connect the device. Errors: UserError if another one is."""
@@ -71,6 +78,11 @@ class Chardev:
             raise UserError(f"chardev '{self.label}' is already in use")
         self.frontend = frontend
         self.accept_input()
+
+    def detach(self) -> None:
+        """The front end leaves; input waits for the next one."""
+        self.frontend = NoFrontend()
+        self.on_connection = lambda connected: None
 
     def write(self, data: bytes) -> int:
         """Take bytes for the outside; how many were taken. 0: blocked."""
@@ -82,6 +94,9 @@ class Chardev:
 
     def accept_input(self) -> None:
         """The front end may take more."""
+
+    def take_terminal(self, signals: Signals) -> None:
+        """From now on the terminal is ours, if the device leads to one."""
 
     def set_break(self, on: bool) -> None:
         """The guest drives a break; only a real line could carry it."""

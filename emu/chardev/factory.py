@@ -6,12 +6,8 @@ import sys
 from collections.abc import Callable
 
 from emu.chardev.base import Chardev
-from emu.chardev.file import FileChardev
 from emu.chardev.mux import Mux
-from emu.chardev.pty import Pty
-from emu.chardev.socket import Address, SocketChardev
 from emu.chardev.spec import Spec
-from emu.chardev.stdio import Stdio
 from emu.errors import OptionError
 from emu.loop.notify import Signals
 from emu.loop.poll import MainLoop
@@ -38,16 +34,25 @@ class Chardevs:
             self._muxes[label] = Mux(label, made, self._quit)
 
     def _backend(self, spec: Spec, label: str) -> Chardev:
+        # imported where they are asked for: a machine without a console starts without them
         if spec.backend == "stdio":
+            from emu.chardev.stdio import Stdio
+
             return Stdio(label, self._loop, spec.signals)
         if spec.backend == "file":
+            from emu.chardev.file import FileChardev
+
             return FileChardev(label, self._loop, spec.path, spec.append, spec.input_path)
         if spec.backend == "pty":
+            from emu.chardev.pty import Pty
+
             pty = Pty(label, self._loop)
             sys.stdout.write(f"char device redirected to {pty.path} (label {label})\n")
             sys.stdout.flush()
             return pty
         if spec.backend == "socket":
+            from emu.chardev.socket import Address, SocketChardev
+
             address = Address(spec.path, spec.host, int(spec.port or 0))
             made = SocketChardev(label, self._loop, address, spec.server)
             if spec.server and spec.wait:
@@ -64,8 +69,7 @@ class Chardevs:
     def take_terminal(self, signals: Signals) -> None:
         """From now on the terminal, if there is one, is ours."""
         for device in self._open.values():
-            if isinstance(device, Stdio):
-                device.take_terminal(signals)
+            device.take_terminal(signals)
 
     def close(self) -> None:
         """Last words of all, then back to how things were."""

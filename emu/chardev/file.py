@@ -22,6 +22,7 @@ class FileChardev(Chardev):
     """Output to `path`, emptied first unless `append`."""
 
     filename = "file"
+    connected = True
 
     def __init__(
         self, label: str, loop: MainLoop, path: str, append: bool = False, input_path: str | None = None

@@ -65,10 +65,22 @@ class MuxPort(Chardev):
         self._mux = mux
         self._input: _Input | None = None
 
+    @property
+    def connected(self) -> bool:  # type: ignore[override]  # as the base's
+        """Whether somebody is at the other end of the base."""
+        return self._mux.base.connected
+
     def attach(self, frontend: Frontend) -> None:
         """Connect the front end; it gets the keyboard."""
         super().attach(frontend)
-        self._input = self._mux.add(frontend)
+        self._input = self._mux.add(self, frontend)
+
+    def detach(self) -> None:
+        """The front end leaves the mux; the keyboard goes to the first of those that stay."""
+        super().detach()
+        if self._input is not None:
+            self._mux.remove(self, self._input)
+            self._input = None
 
     def write(self, data: bytes) -> int:
         """To the base."""
@@ -107,22 +119,37 @@ class Mux:
         self._stamps_from: int | None = None
         self._line_start = True
         self._refused: list[Frontend] = []
+        self._ports: list[MuxPort] = []
         base.attach(self)
+        base.on_connection = self._connection
 
     def port(self) -> MuxPort:
         """A character device for one more front end."""
         return MuxPort(self)
 
-    def add(self, frontend: Frontend) -> _Input:
+    def _connection(self, connected: bool) -> None:
+        for port in self._ports:
+            port.on_connection(connected)
+
+    def add(self, port: MuxPort, frontend: Frontend) -> _Input:
         """A front end more, which gets the focus. Errors: UserError, there are four."""
         if len(self._inputs) == MOST_FRONTENDS:
             raise UserError(
                 f"too many uses of multiplexed chardev '{self.label}' (maximum is {MOST_FRONTENDS})"
             )
+        self._ports.append(port)
         self._inputs.append(_Input(frontend))
         self._focus = len(self._inputs) - 1
         self.base.accept_input()
         return self._inputs[-1]
+
+    def remove(self, port: MuxPort, waiting: _Input) -> None:
+        """A front end less; what waited for it is lost."""
+        self._ports.remove(port)
+        self._inputs.remove(waiting)
+        self._focus = 0
+        if waiting.frontend in self._refused:
+            self._refused.remove(waiting.frontend)
 
     # -- towards the base
 

@@ -39,6 +39,11 @@ class Pty(Chardev):
         self._timer = Timer(loop.clocks.realtime, self._look, MS)
         self._look()
 
+    @property
+    def connected(self) -> bool:  # type: ignore[override]  # it changes as the other side is opened
+        """Whether somebody has the other side open."""
+        return self._stream is not None
+
     def _look(self) -> None:
         poll = select.poll()
         poll.register(self._master, select.POLLOUT)
@@ -51,12 +56,14 @@ class Pty(Chardev):
             self._loop, fd, fd, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
             lambda: self.frontend.backend_writable(), self._ended,
         )  # fmt: skip
+        self.on_connection(True)
 
     def _ended(self) -> None:
         stream, self._stream = self._stream, None
         if stream is None:
             return
         stream.close()
+        self.on_connection(False)
         self.frontend.backend_writable()
         self._look()
 

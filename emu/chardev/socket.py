@@ -64,6 +64,11 @@ class SocketChardev(Chardev):
         state = "" if self._stream else "disconnected:"
         return f"{state}{kind}:{self._address}" + (",server=on" if self._listener else "")
 
+    @property
+    def connected(self) -> bool:  # type: ignore[override]  # it changes as peers come and go
+        """Whether there is a peer."""
+        return self._stream is not None
+
     def wait_for_client(self) -> None:
         """Return when a client is connected."""
         if self._listener is not None and self._stream is None:
@@ -91,6 +96,7 @@ class SocketChardev(Chardev):
             lambda: self.frontend.backend_writable(), self._ended,
         )  # fmt: skip
         peer.detach()
+        self.on_connection(True)
 
     def _ended(self) -> None:
         """The peer has left, in one direction at least: that is enough."""
@@ -98,6 +104,7 @@ class SocketChardev(Chardev):
         if stream is None:
             return
         stream.close()
+        self.on_connection(False)
         self.frontend.backend_writable()  # whoever waited for it waits in vain
         if self._listener is not None:
             self._loop.watch(self._listener, read=self._accept)

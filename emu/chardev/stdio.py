@@ -74,6 +74,7 @@ class Stdio(Chardev):
     """One per process. signals: Ctrl-C and friends act on us."""
 
     filename = "stdio"
+    connected = True
     _taken = False
 
     def __init__(self, label: str, loop: MainLoop, signals: bool = True) -> None:

@@ -28,12 +28,13 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True)
 class Region:
-    """Bytes base..end-1 belong to `device`."""
+    """Bytes base..end-1 belong to `device`, which takes accesses of at most `max_access` bytes."""
 
     base: int
     end: int
     name: str
     device: Decoder
+    max_access: int = 4
 
 
 class AddressSpace:
@@ -45,9 +46,9 @@ class AddressSpace:
         self._last: Region | None = None  # accesses come in runs: a console is written byte by byte
         self._unassigned = unassigned
 
-    def add(self, base: int, size: int, name: str, device: Decoder) -> None:
+    def add(self, base: int, size: int, name: str, device: Decoder, max_access: int = 4) -> None:
         """Let `device` answer `size` bytes at `base`. Overlaps are a mistake of the board."""
-        new = Region(base, base + size, name, device)
+        new = Region(base, base + size, name, device, max_access)
         for old in self._regions:
             assert new.end <= old.base or old.end <= new.base, f"{name} overlaps {old.name}"
         self._regions.append(new)

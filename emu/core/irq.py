@@ -18,11 +18,21 @@ class Line:
     def __init__(self, name: str) -> None:
         self.name = name
         self.level = False
+        self.irq: object | None = None
         self._sink: Sink | None = None
 
-    def connect(self, sink: Sink) -> None:
-        """Let `sink` hear of every set. Once only."""
+    def connect(self, sink: Sink, irq: object | None = None) -> None:
+        """Let `sink` hear of every set; `irq`: the input it belongs to, for introspection. Once only."""
         assert self._sink is None, f"line {self.name} is connected twice"
+        self._sink, self.irq = sink, irq
+
+    @property
+    def sink(self) -> Sink | None:
+        """What hears of it."""
+        return self._sink
+
+    def intercept(self, sink: Sink) -> None:
+        """Put `sink` in the place of what was connected."""
         self._sink = sink
 
     def set(self, level: bool) -> None:

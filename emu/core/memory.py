@@ -6,7 +6,8 @@ here and not SIGBUS. Harts may store at the same time: what is read is what was 
 
 from __future__ import annotations
 
-from emu.errors import UserError
+from emu.errors import HostError, UserError
+from ipc.dma import Dma
 from ipc.errors import ResourceError
 from ipc.ram import Ram
 
@@ -19,6 +20,15 @@ class GuestMemory:
         self._base = base
         self._rom = rom
         self._rom_base = rom_base
+
+    @property
+    def ram_range(self) -> tuple[int, int]:
+        """First byte of RAM, byte behind the last."""
+        return self._base, self._base + self._ram.size
+
+    def in_rom(self, gpa: int, size: int) -> bool:
+        """Whether the range lies in the ROM."""
+        return self._rom_base <= gpa and gpa + size <= self._rom_base + len(self._rom)
 
     def read(self, gpa: int, size: int) -> bytes:
         """`size` bytes at `gpa`. Errors: ValueError if that is not memory."""
@@ -37,3 +47,21 @@ class GuestMemory:
     def close(self) -> None:
         """Give the ROM's buffer back."""
         self._rom.release()
+
+
+class GuestDma(Dma):
+    """RAM as devices of the main loop reach it: a host without memory ends the machine with one line."""
+
+    def write(self, gpa: int, data: bytes | bytearray | memoryview) -> None:
+        """As `Dma`. Errors: HostError."""
+        try:
+            super().write(gpa, data)
+        except ResourceError as error:
+            raise HostError(str(error)) from error
+
+    def pin(self, gpa: int, size: int) -> int:
+        """As `Dma`. Errors: HostError."""
+        try:
+            return super().pin(gpa, size)
+        except ResourceError as error:
+            raise HostError(str(error)) from error

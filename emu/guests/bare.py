@@ -43,8 +43,11 @@ def build(
     optimize: str = "-O2",
     defines: Mapping[str, str | int] | None = None,
     flags: Sequence[str] = (),
+    symbols: bool = False,
 ) -> Path:
     """Compile and link `sources` to an ELF that starts at `base`; the entry is `_start`.
+
+    symbols: keep the symbol table, for profiles; what is loaded is the same.
 
     Put the start code into section `.text.start`. The result is `out`, or, without it, the file in
     the cache (to be read, not changed). Headers beside the sources count as sources.
@@ -54,6 +57,8 @@ def build(
     script = _SCRIPT.read_text().replace("@BASE@", hex(base))
     options = [optimize, *(f"-D{name}={value}" for name, value in sorted((defines or {}).items()))]
     command = compile_command(march, [*options, *flags])
+    if symbols:
+        command.remove("-s")
     digest = hashlib.sha256(repr((command[1:], compiler_version(), script)).encode())
     for source in [*sources, *_headers(sources)]:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())

@@ -1,8 +1,8 @@
 """Register maps: which method answers which offset of a device, and on which rung of the MMIO ladder.
 
 A device class has one `RegisterMap`; `@regs.read(off, NAME)` and `@regs.write(off, NAME)` name the methods
-where the registers stand. A guest mistake (no register, wrong width, wrong direction) is told to the
-device's `guest_error` and reads as 0.
+where the registers stand. A guest mistake (no register, wrong width, wrong direction) is logged and reads
+as 0.
 
 The rung of a register (DESIGN section 3) is a declared property of it. Rungs above the round trip need a
 device that keeps its shadows true: see `ShadowTable`.
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from emu.hw.sysbus import SysBusDevice
+from emu.qom.types import qom_type
 from ipc.layout import SHADOWS, View
 
 M = TypeVar("M", bound=Callable[..., Any])
@@ -88,14 +90,14 @@ class RegisterMap:
 
         return declare
 
-    def loads(self, device: Device) -> dict[int, Callable[[], int]]:
+    def loads(self, device: RegisterDevice) -> dict[int, Callable[[], int]]:
         """`device`'s methods by key(off, size): a device looks one up at each access."""
         return {
             key(r.off, size): getattr(device, r.reads)
             for r in self.registers.values() if r.reads for size in self.access
         }  # fmt: skip
 
-    def stores(self, device: Device) -> dict[int, Callable[[int], None]]:
+    def stores(self, device: RegisterDevice) -> dict[int, Callable[[int], None]]:
         """As `loads`, for writes."""
         return {
             key(r.off, size): getattr(device, r.writes)
@@ -112,20 +114,28 @@ class RegisterMap:
         return f"{what} of {'write' if what == 'read' else 'read'}-only {register.name}"
 
 
-class Device:
-    """A device on the system bus: a register map, a name, and what to do with guest mistakes.
+@qom_type("register-device", abstract=True)
+class RegisterDevice(SysBusDevice):
+    """A device on the system bus that answers by a register map. `regs.size` bytes are its first region.
 
-    The default map is empty: for devices whose registers compiled code serves.
+    name: of the region and in log lines. The default map is empty: for devices whose registers compiled code
+    serves.
     """
 
     regs = RegisterMap(size=0, access=(), stride=1)
     name = "device"
 
-    def __init__(self) -> None:
-        self.guest_error: Callable[[str], None] = _ignore
+    def instance_init(self) -> None:
+        """Find the methods once: each access looks one up."""
         regs = self.regs
         self._loads, self._stores = regs.loads(self), regs.stores(self)
         self._mask = (1 << 8 * regs.stride) - 1
+        if regs.size:
+            self.init_mmio(self.name, regs.size, self, max(regs.access))
+
+    def guest_error(self, text: str) -> None:
+        """The guest did something invalid: a line in the log, if that is wanted."""
+        self.vm.log.guest_error(text)
 
     def read(self, off: int, size: int) -> int:
         """A load; `off` from the device's base."""
@@ -142,13 +152,6 @@ class Device:
             self.guest_error(f"{self.name}: {self.regs.mistake(off, size, 'write')} ({value:#x})")
         else:
             store(value & self._mask)
-
-    def reset(self) -> None:
-        """The state after power on. Connections stay."""
-
-
-def _ignore(_text: str) -> None:
-    return
 
 
 class Shadow:

@@ -12,7 +12,7 @@ from emu.options.option import Topic, option
 from emu.options.settings import Settings
 
 _WITH_ARG = [
-    "drive", "blockdev", "netdev", "mon", "qmp", "qmp-pretty", "gdb", "icount", "qtest", "qtest-log",
+    "drive", "blockdev", "netdev", "mon", "qmp", "qmp-pretty", "gdb", "icount",
     "readconfig", "set", "add-fd", "pflash", "sd", "hda", "hdb", "hdc", "hdd", "cdrom", "boot", "fw_cfg",
     "numa", "mem-path", "overcommit", "run-with", "semihosting-config", "trace", "seed", "uuid", "echr",
     "dfilter", "dump-vmstate", "compat", "sandbox", "smbios", "k", "g", "usbdevice", "loadvm", "incoming",

@@ -17,3 +17,15 @@ def d(s: Settings, arg: str) -> None:
 def log_file(s: Settings, arg: str) -> None:
     """`%d` in the name is the process id."""
     s.log_file = arg
+
+
+@option("qtest", args="CHARDEV", topic=Topic.ABSENT)
+def qtest(s: Settings, arg: str) -> None:
+    """Where a test drives the machine from; hidden, as in QEMU."""
+    s.qtest = s.said(arg)
+
+
+@option("qtest-log", args="FILE", topic=Topic.ABSENT)
+def qtest_log(s: Settings, arg: str) -> None:
+    """A copy of the session; without it, standard error."""
+    s.qtest_log = arg

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from emu.errors import OptionError
-from emu.options import groups
+from emu.core.qdict import QValue
+from emu.errors import Leave, OptionError
+from emu.options import groups, keyval
 from emu.options.option import Topic, option
 from emu.options.qemuopts import QemuOpts
-from emu.options.settings import SaidOpts, Settings
-
-MEMORY_BACKENDS = ("memory-backend-memfd", "memory-backend-shm")
+from emu.options.settings import SaidOpts, SaidValues, Settings
+from emu.options.visitor import JSON, KEYVAL, OPTS
 
 
 @option("device", args="driver[,prop[=value][,...]]",
@@ -20,7 +20,11 @@ def device(s: Settings, arg: str) -> None:
     if arg in ("help", "?") or arg.endswith((",help", ",?")):
         s.device_help = s.device_help or s.said(arg)
         return
-    s.devices.append(SaidOpts(s.groups.parse_noisily(groups.DEVICE, arg, permit_abbrev=True), s.where))
+    if arg.startswith("{"):
+        s.devices.append(SaidValues(_json_object(arg), JSON, s.where))
+        return
+    opts = s.groups.parse_noisily(groups.DEVICE, arg, permit_abbrev=True)
+    s.devices.append(SaidValues({**opts.to_qdict()}, KEYVAL, s.where))
 
 
 @option("global", args="driver.prop=value", help="set a global default for a driver property")
@@ -41,22 +45,41 @@ def global_property(s: Settings, arg: str) -> None:
         help="create a new object of type TYPENAME; 'id' must be set\n"
              "memory-backend-memfd and memory-backend-shm: size=, prealloc=on|off")  # fmt: skip
 def object_(s: Settings, arg: str) -> None:
-    """Created before the machine's memory."""
-    opts = s.groups.parse_noisily(groups.OBJECT, arg, permit_abbrev=True)
-    kind = opts.get("qom-type")
-    if kind is None:
-        raise OptionError("Parameter 'qom-type' is missing")
-    if kind not in MEMORY_BACKENDS:
-        raise OptionError(f"Parameter 'qom-type' does not accept value '{kind}'")
-    if opts.id is None:
-        raise OptionError("Parameter 'id' is missing")
-    s.objects.append(SaidOpts(opts, s.where))
+    """Read and checked here, made later: early ones before character devices, late ones after."""
+    from emu.qom.creatable import check, object_help, objects_help
+
+    if arg.startswith("{"):
+        given = _json_object(arg)
+        check(given, JSON)
+        s.objects.append(SaidValues(given, JSON, s.where))
+        return
+    values, wants_help = keyval.parse_help(arg, implied="qom-type")
+    name = values.get("qom-type")
+    if wants_help or name in ("help", "?"):
+        whole = not isinstance(name, str) or name in ("help", "?")
+        raise Leave(objects_help() if whole else object_help(str(name)))
+    said: dict[str, QValue] = {**values}  # type: ignore[dict-item]  # text is one of its kinds
+    check(said, OPTS)
+    s.objects.append(SaidValues(said, OPTS, s.where))
 
 
 @option("nodefaults", topic=Topic.DEBUG, help="don't create default devices")
 def nodefaults(s: Settings, _arg: str) -> None:
     """No default serial port, wherever on the line it stands."""
     s.defaults = False
+
+
+def _json_object(arg: str) -> dict[str, QValue]:
+    """A value given as JSON. Errors: OptionError with QEMU's text."""
+    from emu.core.json_strings import JsonError
+    from emu.core.qjson import from_json
+
+    try:
+        value = from_json(arg)
+    except JsonError as error:
+        raise OptionError(str(error)) from error
+    assert isinstance(value, dict)  # it begins with a brace
+    return value
 
 
 def _none_only(s: Settings, arg: str) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from emu.errors import Leave
+from emu.errors import Leave, OptionError
 from emu.options import groups, keyval
 from emu.options.option import option
 from emu.options.settings import SaidOpts, Settings
-
-MACHINES = {"none": "empty machine", "virt": "RISC-V VirtIO board"}
-MACHINE_HELP = "Supported machines are:\n" + "".join(f"{n:<20} {d}\n" for n, d in sorted(MACHINES.items()))
-ACCEL_HELP = "Accelerators supported in QEMU binary:\ntcg\n"
 
 
 @option("machine", "M", args="[type=]name[,prop[=value][,...]]",
@@ -18,10 +14,14 @@ ACCEL_HELP = "Accelerators supported in QEMU binary:\ntcg\n"
 def machine(s: Settings, arg: str) -> None:
     """Properties accumulate over repeated options; the last value of a key wins."""
     if keyval.parse_into(s.machine, arg, implied="type"):
-        from emu.options.machine_properties import properties_help
+        from emu.hw.machine import machine_help, machines_help
 
         name = s.machine_text("type")
-        raise Leave(properties_help(name) if name in MACHINES and name else MACHINE_HELP)
+        try:
+            text = machine_help(name) if name else machines_help()
+        except OptionError:
+            text = machines_help()
+        raise Leave(text)
 
 
 @option("cpu", args="cpu", help="select CPU ('-cpu help' for list)")
@@ -36,7 +36,9 @@ def accel(s: Settings, arg: str) -> None:
     """`-accel help` and an accel option without a name list the accelerators."""
     opts = s.groups.parse_noisily(groups.ACCEL, arg, permit_abbrev=True)
     if opts.get("accel") in (None, "help", "?"):
-        raise Leave(ACCEL_HELP)
+        from emu.accel.accel import accel_help
+
+        raise Leave(accel_help())
     s.accels.append(SaidOpts(opts, s.where))
 
 

@@ -6,11 +6,14 @@ phases of `emu.main` judge the rest, in QEMU's order. So a wrong line gives the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from emu.core.qdict import QValue
 from emu.options.keyval import Tree
 from emu.options.option_groups import OptionGroups
 from emu.options.qemuopts import QemuOpts
+from emu.options.visitor import Visitor
 from emu.report import Reporter
 
 
@@ -30,6 +33,15 @@ class SaidOpts:
     where: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class SaidValues:
+    """Values for an object or a device: as they were read, and the words they stood in."""
+
+    values: Mapping[str, QValue]
+    visitor: Visitor
+    where: tuple[str, ...]
+
+
 @dataclass
 class Settings:
     """The record. Fields hold raw text where a later phase gives them their meaning."""
@@ -41,13 +53,13 @@ class Settings:
     cpu: str | None = None
     memory_size: str | None = None
     disks: list[Said] = field(default_factory=list)
-    devices: list[SaidOpts] = field(default_factory=list)
+    devices: list[SaidValues] = field(default_factory=list)
     device_help: Said | None = None
     chardevs: list[SaidOpts] = field(default_factory=list)
     serials: list[Said] = field(default_factory=list)
     monitors: list[Said] = field(default_factory=list)
     parallels: list[Said] = field(default_factory=list)
-    objects: list[SaidOpts] = field(default_factory=list)
+    objects: list[SaidValues] = field(default_factory=list)
     globals: list[SaidOpts] = field(default_factory=list)
     nographic: bool = False
     display: str | None = None  # type; None: not said
@@ -56,6 +68,8 @@ class Settings:
     log_items: str | None = None
     log_file: str | None = None
     pidfile: str | None = None
+    qtest: Said | None = None
+    qtest_log: str | None = None
     data_dirs: list[str] = field(default_factory=list)
     list_data_dirs: bool = False
     actions: dict[str, str] = field(default_factory=dict)

@@ -71,6 +71,10 @@ class GuestTime(Protocol):
     def disable(self) -> None:
         """Stop guest time."""
 
+    def now_ns(self) -> int:
+        """Guest time, ns."""
+        ...
+
 
 class ResetRequired(Exception):
     """The machine cannot go on from here without a reset. The text is QEMU's."""
@@ -109,8 +113,10 @@ class VmControl:
         self._attached = attached
         self._was_suspended = False
         self._frozen = False
+        self.report_kill = True  # a qtest driver ends us by a signal as a matter of course
         self._losses: list[HartLoss] = []
         self._change: list[tuple[int, int, ChangeHandler]] = []
+        self._handlers = 0  # ever registered: the order among equals
         self._reset: list[Callable[[Cause], None]] = []
         self._powerdown: list[Callable[[], None]] = []
         self._shutdown: list[Callable[[Cause], None]] = []
@@ -119,7 +125,16 @@ class VmControl:
 
     def on_change(self, handler: ChangeHandler, priority: int = 0) -> None:
         """handler(running, state) at each start (ascending priority) and stop (descending)."""
-        insort(self._change, (priority, len(self._change), handler), key=lambda entry: entry[:2])
+        self._handlers += 1
+        insort(self._change, (priority, self._handlers, handler), key=lambda entry: entry[:2])
+
+    def off_change(self, handler: ChangeHandler) -> None:
+        """Do not call it any more."""
+        self._change = [entry for entry in self._change if entry[2] != handler]
+
+    def emit(self, name: str, data: EventData) -> None:
+        """An event that a device has to tell."""
+        self._event(name, data)
 
     def on_reset(self, handler: Callable[[Cause], None]) -> None:
         """Reset devices and memory contents; the harts follow after all handlers."""
@@ -173,7 +188,7 @@ class VmControl:
         self._time.disable()
         if old is RunState.RUNNING:
             self._pause_vcpus()
-        for _, _, handler in reversed(self._change):
+        for _, _, handler in self._change[::-1]:
             handler(False, state)
         if event:
             self._event("STOP", {})
@@ -258,7 +273,7 @@ class VmControl:
     def _shut_down(self, cause: Cause) -> bool:
         """Tell everybody. Whether the process ends; else the machine stops in state shutdown."""
         caught = self.requests.take_signal()
-        if caught is not None:
+        if caught is not None and self.report_kill:
             self._log(kill_text(caught))
         self._event("SHUTDOWN", {"guest": cause.by_guest, "reason": cause.qmp})
         for handler in list(self._shutdown):
@@ -277,7 +292,7 @@ class VmControl:
         losses, self._losses = self._losses, []
         for loss in losses:
             if not self._fleet.is_lost(loss.hart):
-                continue  # a reset has given it a fresh worker meanwhile
+                continue  # a reset has given it a fresh worker meanwhile, and said so (fleet)
             if self.states.running:
                 self.vm_stop(RunState.INTERNAL_ERROR)
             self._event(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from emu.options.machine_properties import DEFAULT_RAM
+from emu.hw.machine import MachineState
 from ipc.engine import blob_path, cache_dir, read_blob
 
 PACKAGES = ("multiprocess", "posix_ipc", "numba", "llvmlite", "msgpack", "pyelftools", "rich")
@@ -21,7 +21,8 @@ def _shm() -> tuple[str, str]:
     except OSError as error:
         return str(error), "guest RAM needs /dev/shm, or -object memory-backend-memfd"
     free = fs.f_bavail * fs.f_frsize
-    wrong = "" if free >= DEFAULT_RAM else "smaller than the default RAM: enlarge it (--shm-size)"
+    small = free < MachineState.default_ram
+    wrong = "smaller than the default RAM: enlarge it (--shm-size)" if small else ""
     return f"{free >> 20} MiB free of {fs.f_blocks * fs.f_frsize >> 20}", wrong
 
 

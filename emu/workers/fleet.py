@@ -151,9 +151,13 @@ class Fleet:
         self._request(Want.RUN)
 
     def reset_all(self) -> None:
-        """Give every hart its reset state, stopped; a fresh worker to one that has none."""
+        """Give every hart its reset state, stopped; a fresh worker to one that has none, with a log line."""
         for v in self.vcpus:
-            if not v.alive and not self._replaced(v):
+            if v.alive:
+                continue
+            if self._replaced(v):
+                self._log(f"{v.death}; a reset follows, a new worker takes over")
+            else:
                 v.lost = True
                 self._on_loss(HartLoss(v.index, 0, v.last_pc(), f"{v.name} stays without a worker"))
         self.control.header.set("runnable", self.control.harts)
@@ -289,7 +293,7 @@ class Fleet:
         process.close()
         if self._quitting:
             return
-        text = self._death_text(vcpu, ended, last_pc)
+        text = vcpu.death = self._death_text(vcpu, ended, last_pc)
         if not vcpu.ready and not self._started:
             raise StartFailed(text)
         if was_stopped and vcpu.ready and self._replaced(vcpu):

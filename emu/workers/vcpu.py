@@ -49,6 +49,7 @@ class Vcpu:
         self.ready = False
         self.lost = False
         self.last_words = ""  # text of a Fatal message
+        self.death = ""  # how its last worker ended, a line for people
         self.cpu_at_request = 0
         self.slot.set("state", HartState.DEAD)
         self.log_fd = -1

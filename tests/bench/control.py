@@ -23,9 +23,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bench import figures
-from tests.bench.engines import OURS, Engine, timed
+from tests.bench.engines import OURS, Beside, Engine, Run, timed
 from tests.bench.guests import Guest
 from tests.bench.live import Live
+from tests.bench.profiles import Code, Profile, of_run
+from tests.bench.sampling import Sampler
 from tests.bench.tasks import Context, Metric, Outcome, Target, Task, bare_arguments
 
 REQUESTS = 200
@@ -63,14 +65,27 @@ class ControlTask(Task):
             values[self.metrics[4].name] = figures.percentile(samples["running"], 0.5)
         return Outcome(values, facts={"samples_us": samples})
 
-    def _ours(self, context: Context, count: int) -> dict[str, list[float]] | str:
+    def profile(self, engine: Engine, context: Context) -> Profile:
+        samplers: list[Sampler] = []
+
+        def beside(pid: int) -> Sampler:
+            samplers.append(Sampler(pid, self.harts))
+            return samplers[0]
+
+        self._child(context, max(REQUESTS // context.scale, 6), beside)
+        return of_run(self.name, samplers[0].samples, Code(self.spin.build(symbols=True)))
+
+    def _child(self, context: Context, count: int, beside: Beside | None = None) -> Run:
         cache = context.caches.warm()
         child = [sys.executable, "-m", "tests.bench.control_child", str(self.spin.build())]
         try:
             env = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-            done = timed([*child, str(self.harts), str(count)], env, context.timeout_s)
+            return timed([*child, str(self.harts), str(count)], env, context.timeout_s, beside)
         finally:
             shutil.rmtree(cache, ignore_errors=True)
+
+    def _ours(self, context: Context, count: int) -> dict[str, list[float]] | str:
+        done = self._child(context, count)
         if failure := done.failure():
             return failure
         found: dict[str, list[float]] = json.loads(done.output.splitlines()[-1])

@@ -11,6 +11,7 @@ Rules
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from ipc import engine as blob
 
 OURS, QEMU = "emu", "qemu"
 LINGER_S = 5.0
+Beside = Callable[[int], contextlib.AbstractContextManager[object]]
 REFERENCE = "10."  # trixie's QEMU; targets are judged against that one alone
 
 
@@ -138,21 +140,44 @@ def build_engine(cache: Path, timeout_s: float = 900) -> tuple[Run, str]:
     return done, done.failure()
 
 
+def watch_build(cache: Path, timeout_s: float = 900) -> list[tuple[float, str]]:
+    """Build the engine into `cache`: (seconds since the start, line of progress) of each step."""
+    env = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    read_fd, write_fd = os.pipe()
+    line = [sys.executable, "-m", "vcpu_worker.codegen.build", "--progress-fd", str(write_fd)]
+    began = time.monotonic()
+    with subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, pass_fds=(write_fd,)) as builder:
+        os.close(write_fd)
+        with os.fdopen(read_fd) as lines:
+            steps = [(time.monotonic() - began, each.split(maxsplit=2)[2].strip()) for each in lines]
+        builder.wait(timeout_s)
+    return steps
+
+
 def run_engine(
-    engine: Engine, arguments: Sequence[str], timeout_s: float, cache: Path | None = None
+    engine: Engine,
+    arguments: Sequence[str],
+    timeout_s: float,
+    cache: Path | None = None,
+    beside: Beside | None = None,
 ) -> Run:
-    """One run of `engine`; `cache` is the cache directory of ours, which is removed afterwards."""
+    """One run of `engine`; `cache` is the cache directory of ours, which is removed afterwards.
+
+    beside: given the process's pid, what goes on beside it until it ends.
+    """
     env = dict(os.environ)
     if cache is not None:
         env["XDG_CACHE_HOME"] = str(cache)
     try:
-        return timed([*engine.command, *arguments], env, timeout_s)
+        return timed([*engine.command, *arguments], env, timeout_s, beside)
     finally:
         if cache is not None:
             shutil.rmtree(cache, ignore_errors=True)
 
 
-def timed(command: Sequence[str], env: dict[str, str], timeout_s: float) -> Run:
+def timed(
+    command: Sequence[str], env: dict[str, str], timeout_s: float, beside: Beside | None = None
+) -> Run:
     """Run `command` with pipes for all three streams; its input stays open and silent."""
     pipe = subprocess.PIPE
     began = time.monotonic()
@@ -161,7 +186,8 @@ def timed(command: Sequence[str], env: dict[str, str], timeout_s: float) -> Run:
     )
     watch = _Watch(process, began, timeout_s)
     try:
-        watch.until_end()
+        with beside(process.pid) if beside else contextlib.nullcontext():
+            watch.until_end()
     except BaseException:
         # Ctrl-C does not reach a session of its own
         os.killpg(process.pid, signal.SIGKILL)

@@ -39,11 +39,14 @@ class Guest:
     harts: int = 1
     alone: bool = field(default=False)
 
-    def build(self, scale: int = 1) -> Path:
-        """The ELF (in the cache); `scale` divides its work. Raises emu.guests.errors.BuildError."""
+    def build(self, scale: int = 1, symbols: bool = False) -> Path:
+        """The ELF (in the cache); `scale` divides its work. Raises emu.guests.errors.BuildError.
+
+        symbols: its twin for profiles, equal in what is loaded.
+        """
         names = (self.source,) if self.alone else (*_LIBRARY, self.source)
         defines = {} if self.alone else {**dict(self.defines), "HARTS": self.harts, "SCALE": scale}
-        return bare.build([KERNELS / name for name in names], defines=defines)
+        return bare.build([KERNELS / name for name in names], defines=defines, symbols=symbols)
 
 
 def _sha256(path: Path) -> str:

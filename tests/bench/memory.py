@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,23 +20,31 @@ import psutil
 from tests.bench.engines import OURS, Engine
 from tests.bench.guests import Guest
 from tests.bench.live import Live
+from tests.bench.profiles import Profile
 from tests.bench.tasks import Context, Metric, Outcome, Target, Task, bare_arguments, linux_arguments
 
 _MAPPING = re.compile(r"^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+ *(?P<path>.*)$")
 _RAM = re.compile(r"/emu-ram-|memfd:emu-ram")
 SETTLE_S = 0.5
+MAPPINGS = 8  # told in a profile
 
 
 def unique_bytes(pid: int) -> int:
     """Private bytes of a process, guest RAM left out. Raises OSError if it is gone."""
-    total, counts = 0, True
+    return unique_by_mapping(pid).total()
+
+
+def unique_by_mapping(pid: int) -> Counter[str]:
+    """The same by what is mapped: a file's name, `[heap]`, or `anonymous`. Raises OSError."""
+    found, name, counts = Counter[str](), "", True
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        found = _MAPPING.match(line)
-        if found:
-            counts = not _RAM.search(found["path"])
+        head = _MAPPING.match(line)
+        if head:
+            counts = not _RAM.search(head["path"])
+            name = head["path"].removesuffix(" (deleted)").rpartition("/")[2] or "anonymous"
         elif counts and line.startswith(("Private_Clean:", "Private_Dirty:", "Private_Hugetlb:")):
-            total += int(line.split()[1]) * 1024
-    return total
+            found[name] += int(line.split()[1]) * 1024
+    return found
 
 
 def table_bytes(pid: int) -> int:
@@ -100,4 +109,15 @@ class MemoryTask(Task):
             # the most is what one more hart may cost: hart 0 did the boot's work
             return Outcome({self.metrics[0].name: max(sizes.values()) / 1e6}, facts=facts)
 
-
+    def profile(self, engine: Engine, context: Context) -> Profile:
+        """What the largest worker's private memory is."""
+        live, sign = self._start(engine, context, self.harts)
+        with live:
+            if not live.wait_for(sign, context.timeout_s):
+                return Profile([f"{self.name}: no profile: {live.failure()}"])
+            time.sleep(SETTLE_S)
+            workers = psutil.Process(live.emulator_pid()).children(recursive=True)
+            parts = max((unique_by_mapping(p.pid) for p in workers), key=Counter.total)
+        told = [f"{name} {size / 1e6:.1f} MB" for name, size in parts.most_common(MAPPINGS) if size >= 1e5]
+        line = f"{self.name}: the largest worker's {parts.total() / 1e6:.1f} MB: {', '.join(told)}"
+        return Profile([line], {"unique": dict(parts.most_common())})

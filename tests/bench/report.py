@@ -154,6 +154,7 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     outcomes: dict[str, Outcomes] = field(default_factory=dict)
+    profiles: dict[str, dict[str, object]] = field(default_factory=dict)  # by task
 
     def text(self) -> str:
         """For people."""
@@ -166,7 +167,7 @@ class Report:
             head.append(f"{'quick':13} a tenth of the work, one run: shows that it works, measures nothing")
         lines = [*head, *(f"warning: {text}" for text in self.warnings), "", table(self.rows)]
         if self.notes:
-            lines += ["", "Missed, and what our runs used:", *self.notes]
+            lines += ["", "What our runs used, and where their time went:", *self.notes]
         return "\n".join(lines)
 
     def json(self) -> str:
@@ -186,6 +187,7 @@ class Report:
                 "warnings": self.warnings,
                 "rows": [{**asdict(r), "missed": r.missed} for r in ordered],
                 "outcomes": outcomes,
+                "profiles": self.profiles,
             },
             indent=1,
         )

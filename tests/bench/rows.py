@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from tests.bench.control import ControlTask
 from tests.bench.guests import Guest
 from tests.bench.memory import MemoryTask
+from tests.bench.quick import QuickStartTask
 from tests.bench.tasks import (
     CompileTask,
     KernelTask,
@@ -72,6 +73,8 @@ def tasks() -> list[Task]:
         _kernel("k2-sort", "k2_sort.c", targets=COMPUTE),
         _kernel("k3-hash", "k3_hash.c", targets=COMPUTE),
         StartTask(TINY, at_most(250, 200)),
+        QuickStartTask("none", at_most(150)),
+        QuickStartTask("virt", at_most(150)),
         *(LinuxTask(harts, False, at_least(1 / 3, 1 / 1.5)) for harts in (1, 2, 4)),
         _kernel("sha256", "sha256.c"),
         _kernel("stream", "stream.c", "MB/s"),

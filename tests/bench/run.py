@@ -20,6 +20,7 @@ from emu.guests.errors import BuildError
 from ipc import engine as blob
 from tests.bench import facts, guests, report, rows
 from tests.bench.engines import OURS, QEMU, BuildFailed, Caches, Engine, find_ours, find_qemu
+from tests.bench.profiles import Profile
 from tests.bench.tasks import Context, KernelTask, Outcome, Task
 
 QUICK_SCALE = 10
@@ -40,6 +41,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--emu", metavar="PATH", help="the program instead of this checkout's emulator")
     add("--qemu", metavar="PATH", help="another QEMU than the fetched reference (labelled)")
     add("--counts", action="store_true", help="check instruction counts with QEMU's -icount")
+    add("--profile", action="store_true", help="profile every row, not only those that miss their target")
     add("--json", metavar="FILE", type=Path, help="where the JSON goes (build/bench/...)")
     add("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="of one run")
     add("--list", action="store_true", help="print the rows' names and end")
@@ -93,6 +95,17 @@ class Bench:
         outcome = self._guarded(lambda: task.count(qemu, self._context))
         _progress(f"{label} {task.name}: count by -icount: {outcome.failure or outcome.facts['insns']}")
         return outcome
+
+    def profile(self, task: Task, label: str) -> Profile | None:
+        """Where the time of a run of ours goes: one more run, beside which we look. None: nothing to say."""
+        ours = next((e for e in self._engines if e.name == OURS and not e.missing), None)
+        if ours is None:
+            return None
+        _progress(f"{label} {task.name}: profile")
+        try:
+            return task.profile(ours, self._context)
+        except (BuildError, BuildFailed, OSError, ValueError) as error:
+            return Profile([f"{task.name}: no profile: {type(error).__name__}: {error}"])
 
     def _once(self, task: Task, engine: Engine) -> Outcome:
         return self._guarded(lambda: task.run(engine, self._context))
@@ -150,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="emu-bench-") as place:
         context = Context(Caches(Path(place)), QUICK_SCALE if options.quick else 1, options.timeout)
         try:
-            _measure_all(Bench(engines, context, made.runs), tasks, made, options.counts)
+            measure_all(Bench(engines, context, made.runs), tasks, made, options.counts, options.profile)
         except KeyboardInterrupt:
             interrupted = True
             made.warnings.append("interrupted: the rows below are not all")
@@ -165,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(any(e.missing for e in engines) or any(row.failure for row in made.rows))
 
 
-def _measure_all(bench: Bench, tasks: list[Task], made: report.Report, counts: bool) -> None:
+def measure_all(bench: Bench, tasks: list[Task], made: report.Report, counts: bool, profiles: bool) -> None:
     judge = all(engine.reference for engine in made.engines)
     for number, task in enumerate(tasks, start=1):
         label = f"[{number}/{len(tasks)}]"
@@ -178,9 +191,13 @@ def _measure_all(bench: Bench, tasks: list[Task], made: report.Report, counts: b
         made.outcomes[task.name] = outcomes
         new = report.rows(task, outcomes, made.stage, judge)
         made.rows += [row for row in new if row.failure or row.ours or row.qemu]
-        if any(row.missed for row in new):
+        if any(row.missed for row in new) or (profiles and any(row.ours for row in new)):
             note = report.where_time_went(task, outcomes.get(OURS, []))
             made.notes += [note] if note else []
+            profile = bench.profile(task, label)
+            if profile is not None:
+                made.notes += profile.lines
+                made.profiles[task.name] = profile.data
 
 
 if __name__ == "__main__":

@@ -10,15 +10,18 @@ Rules
 from __future__ import annotations
 
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from emu.guests.cache import GuestMissing, guest
 from tests.bench import figures
-from tests.bench.engines import OURS, QEMU, Caches, Engine, Run, build_engine, run_engine
+from tests.bench.engines import OURS, QEMU, Beside, Caches, Engine, Run, build_engine, run_engine, watch_build
 from tests.bench.guests import Guest
+from tests.bench.profiles import Code, Profile, of_imports, of_run, of_steps
+from tests.bench.sampling import Sampler, Samples
 
 TICKS_HZ = 10_000_000
 _LINE = re.compile(
@@ -96,12 +99,25 @@ class Context:
     scale: int
     timeout_s: float
 
-    def run(self, engine: Engine, arguments: list[str], *, cold: bool = False) -> Run:
+    def run(
+        self, engine: Engine, arguments: list[str], *, cold: bool = False, beside: Beside | None = None
+    ) -> Run:
         """A run of `engine`, ours with a warm engine unless `cold`. Raises engines.BuildFailed."""
         cache = None
         if engine.name == OURS:
             cache = self.caches.empty() if cold else self.caches.warm()
-        return run_engine(engine, arguments, self.timeout_s, cache)
+        return run_engine(engine, arguments, self.timeout_s, cache, beside)
+
+    def sample(self, engine: Engine, arguments: list[str], harts: int, *, cold: bool = False) -> Samples:
+        """A run of ours with a sampler beside it, for a profile."""
+        samplers: list[Sampler] = []
+
+        def beside(pid: int) -> Sampler:
+            samplers.append(Sampler(pid, harts))
+            return samplers[0]
+
+        self.run(engine, arguments, cold=cold, beside=beside)
+        return samplers[0].samples
 
 
 class Task(ABC):
@@ -118,10 +134,21 @@ class Task(ABC):
     def run(self, engine: Engine, context: Context) -> Outcome:
         """One measurement. Raises what the building of guests and engines raises."""
 
+    def profile(self, engine: Engine, context: Context) -> Profile | None:
+        """Where the time of a run of ours goes; None if there is nothing to look at."""
+        return None
+
 
 def bare_arguments(elf: str, harts: int) -> list[str]:
     """Options that start an ELF in M-mode; the same for both engines."""
     return ["-M", "virt", "-smp", str(harts), "-m", "256M", "-nographic", "-bios", "none", "-kernel", elf]
+
+
+def profile_guest(task_guest: Guest, engine: Engine, context: Context) -> Profile:
+    """Where the time of a bare guest goes, by its symbols."""
+    elf = task_guest.build(context.scale)
+    samples = context.sample(engine, bare_arguments(str(elf), task_guest.harts), task_guest.harts)
+    return of_run(task_guest.name, samples, Code(task_guest.build(context.scale, symbols=True)))
 
 
 def run_guest(task_guest: Guest, engine: Engine, context: Context, extra: tuple[str, ...] = ()) -> Outcome:
@@ -171,6 +198,9 @@ class KernelTask(Task):
             outcome.values[self.metrics[0].name] = rate / self.divisor
         return outcome
 
+    def profile(self, engine: Engine, context: Context) -> Profile:
+        return profile_guest(self.guest, engine, context)
+
     def count(self, engine: Engine, context: Context) -> Outcome:
         """The same on QEMU with -icount, where minstret is exact as ours."""
         return run_guest(self.guest, engine, context, ("-icount", "shift=0,sleep=off"))
@@ -190,6 +220,9 @@ class LatencyTask(Task):
         outcome.values = {f"{self.name} {q}": value for q, value in outcome.values.items()}
         return outcome
 
+    def profile(self, engine: Engine, context: Context) -> Profile:
+        return profile_guest(self.guest, engine, context)
+
 
 class ScalingTask(Task):
     """The same work on every hart: throughput of two harts over that of one, measured back to back."""
@@ -206,6 +239,9 @@ class ScalingTask(Task):
             return Outcome(facts=facts, failure=failure)
         value = both.values["rate"] / alone.values["rate"]
         return Outcome({self.name: value}, f"{alone.check} {both.check}", facts=facts)
+
+    def profile(self, engine: Engine, context: Context) -> Profile:
+        return profile_guest(self.parts[1], engine, context)
 
 
 class StartTask(Task):
@@ -224,6 +260,16 @@ class StartTask(Task):
         elif not outcome.failure:
             outcome.values = {self.metrics[0].name: run.first_s * 1e3, self.metrics[1].name: run.wall_s * 1e3}
         return outcome
+
+    def profile(self, engine: Engine, context: Context) -> Profile:
+        """Also what main's imports take: they are in every start."""
+        arguments = bare_arguments(str(self.guest.build()), 1)
+        sampled = of_run(self.name, context.sample(engine, arguments, 1), Code(None))
+        if engine.command[0] != sys.executable:
+            return sampled  # a program we were given: its interpreter is not ours to ask
+        asking = replace(engine, command=(sys.executable, "-X", "importtime", *engine.command[1:]))
+        imports = of_imports(context.run(asking, arguments).errors)
+        return Profile(sampled.lines + imports.lines, sampled.data | imports.data)
 
 
 class LinuxTask(Task):
@@ -252,6 +298,11 @@ class LinuxTask(Task):
             outcome.failure = outcome.failure or "no orderly power-off"
         return outcome
 
+    def profile(self, engine: Engine, context: Context) -> Profile:
+        arguments = linux_arguments(self.harts, "test=poweroff")
+        samples = context.sample(engine, arguments, self.harts, cold=self.cold)
+        return of_run(self.name, samples, Code(None), by_mode=True)
+
 
 def linux_arguments(harts: int, words: str) -> list[str]:
     """Options of the reference boot: OpenSBI, Debian's kernel, our initramfs. Raises GuestMissing."""
@@ -260,6 +311,11 @@ def linux_arguments(harts: int, words: str) -> list[str]:
     for option, name in files.items():
         options += [option, str(guest(name))]
     return [*options, "-append", f"{CONSOLE} {words}"]
+
+
+# a line of the builder's that is no native's name tells what begins; what has ended by then
+STEP_ENDED = {"natives": "imports", "handlers": "natives", "optimise and link": "handlers",
+              "store": "optimise and link", "done": "store"}  # fmt: skip
 
 
 class CompileTask(Task):
@@ -280,3 +336,9 @@ class CompileTask(Task):
             values = (run.wall_s, run.user_s + run.sys_s)
             outcome.values = {metric.name: value for metric, value in zip(self.metrics, values, strict=True)}
         return outcome
+
+    def profile(self, engine: Engine, context: Context) -> Profile:
+        """By the builder's own steps."""
+        steps = [(at, STEP_ENDED.get(what, what)) for at, what in watch_build(context.caches.empty())]
+        names = set(STEP_ENDED.values())
+        return of_steps(self.name, steps, lambda what: what if what in names else "natives")

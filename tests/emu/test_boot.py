@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from emu.core.fdt import Node, Tree, parse
-from emu.core.rom import Roms
 from emu.errors import OptionError, UserError
-from emu.hw.misc.loader import Loader, load, parse_loader
+from emu.hw.misc.loader import Loader
 from emu.hw.riscv.boot import NO_ROOM_FOR_DTB, Boot, describe_boot, load_dtb
 from emu.hw.riscv.image import ImageError, Kind, read_image
+from emu.hw.riscv.virt import VirtMachine
 from emu.options import groups
 from emu.options.option_groups import OptionGroups
+from emu.options.visitor import KEYVAL
+from emu.qom.monitor import qdev_device_add
+from tests.lib.board import virt_board
 
 MIB = 1 << 20
 RAM = 0x8000_0000
@@ -288,8 +293,20 @@ def test_dtb_file_is_read_and_errors_are_two_lines(files: Files) -> None:
 # -- -device loader
 
 
-def loader(text: str, harts: int = 2) -> Loader:
-    return parse_loader(OptionGroups(lambda line: None).parse(groups.DEVICE, text, permit_abbrev=True), harts)
+@contextlib.contextmanager
+def machine() -> Iterator[VirtMachine]:
+    """Two harts and 1 MiB of RAM, with what is loaded into it forgotten."""
+    with virt_board(2, memory={"size": "1M"}) as made:
+        made.boot.roms.blobs.clear()
+        yield made
+
+
+def load(text: str) -> Loader:
+    """A -device loader on the machine."""
+    opts = OptionGroups(lambda line: None).parse(groups.DEVICE, text, permit_abbrev=True)
+    made = qdev_device_add({**opts.to_qdict()}, KEYVAL)
+    assert isinstance(made, Loader)
+    return made
 
 
 @pytest.mark.parametrize(("text", "message"), [
@@ -307,8 +324,8 @@ def loader(text: str, harts: int = 2) -> Loader:
     ("loader,cpu-num=9,addr=0x1000", "Specified boot CPU#9 is nonexistent"),
 ])  # fmt: skip
 def test_loader_errors_are_qemus(text: str, message: str) -> None:
-    with pytest.raises(OptionError) as error:
-        loader(text)
+    with machine(), pytest.raises(OptionError) as error:
+        load(text)
     assert error.value.text == message
 
 
@@ -318,33 +335,34 @@ def test_loader_errors_are_qemus(text: str, message: str) -> None:
     ("data=0x1122334455667788,data-len=2", b"\x88\x77"),
 ])  # fmt: skip
 def test_loader_stores_words(text: str, data: bytes) -> None:
-    roms = Roms()
-    load(loader(f"loader,addr=0x80001000,{text}"), roms, RAM, RAM + MIB)
-    assert [(b.gpa, b.data, b.patch) for b in roms.blobs] == [(0x8000_1000, data, True)]
+    with machine() as m:
+        load(f"loader,addr=0x80001000,{text}")
+        assert [(b.gpa, b.data, b.patch) for b in m.boot.roms.blobs] == [(0x8000_1000, data, True)]
 
 
-def test_loader_stores_files_raw_or_elf(files: Files) -> None:
-    roms = Roms()
+def test_loader_stores_files_raw_or_elf_and_says_where_a_hart_starts(files: Files) -> None:
     raw, made = files(b"raw", "raw"), files(elf([(RAM + 64, b"elf", 3)], entry=RAM + 66), "elf")
-    load(loader(f"loader,file={raw},addr=0x80000010"), roms, RAM, RAM + MIB)
-    starts = loader(f"loader,file={made},cpu-num=1")
-    load(starts, roms, RAM, RAM + MIB)
-    load(loader(f"loader,file={made},addr=0x80001000,force-raw=on"), roms, RAM, RAM + MIB)
-    assert [(b.gpa, b.data[:3]) for b in roms.blobs] == [
-        (RAM + 16, b"raw"), (RAM + 64, b"elf"), (RAM + 0x1000, b"\x7fEL")
-    ]  # fmt: skip
-    assert (starts.sets_pc, starts.addr) == (True, RAM + 66)
+    with machine() as m:
+        load(f"loader,file={raw},addr=0x80000010")
+        load(f"loader,file={made},cpu-num=1")
+        load(f"loader,file={made},addr=0x80001000,force-raw=on")
+        assert [(b.gpa, b.data[:3]) for b in m.boot.roms.blobs] == [
+            (RAM + 16, b"raw"), (RAM + 64, b"elf"), (RAM + 0x1000, b"\x7fEL")
+        ]  # fmt: skip
+        assert [slot.get("reset_pc") for slot in m.vm.slots] == [0, RAM + 66]
+        load("loader,addr=0x80000100,cpu-num=0")
+        assert [slot.get("reset_pc") for slot in m.vm.slots] == [RAM + 0x100, RAM + 66]
 
 
 @pytest.mark.parametrize("addr", ["0", "0x80100000", "0xffffffffffffffff"])
 def test_loader_refuses_what_is_not_ram(files: Files, addr: str) -> None:
-    with pytest.raises(OptionError, match="Cannot load specified image"):
-        load(loader(f"loader,file={files(b'x')},addr={addr}"), Roms(), RAM, RAM + MIB)
+    with machine(), pytest.raises(OptionError, match="Cannot load specified image"):
+        load(f"loader,file={files(b'x')},addr={addr}")
 
 
 def test_a_file_that_is_absent_is_named() -> None:
-    with pytest.raises(OptionError, match="Cannot load specified image /nowhere") as error:
-        load(loader("loader,file=/nowhere"), Roms(), RAM, RAM + MIB)
+    with machine(), pytest.raises(OptionError, match="Cannot load specified image /nowhere") as error:
+        load("loader,file=/nowhere")
     assert error.value.hint == "/nowhere: No such file or directory"
 
 

@@ -15,16 +15,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emu import configure
 from emu import init as program
+from emu.accel.accel import accel_help
 from emu.chardev.spec import parse_short
 from emu.core.log import items_help
 from emu.errors import Leave, UserError
-from emu.options import parse
+from emu.hw.machine import MachineState, machines_help
+from emu.options.command_line import parse
 from emu.options.console import DISPLAY_HELP
-from emu.options.machine import ACCEL_HELP, MACHINE_HELP
-from emu.options.machine_properties import MachineConfig
 from emu.options.option import OPTIONS, load_topics
 from emu.options.settings import Settings
+from emu.qom import compat
+from emu.qom.object import object_new, own_tree
 from emu.report import Reporter
 from emu.version import version_text
 
@@ -53,7 +56,7 @@ class Judged:
     stderr: str = ""
     stdout: str = ""
     settings: Settings | None = None
-    config: MachineConfig | None = None
+    machine: MachineState | None = None
 
 
 def judge(words: list[str]) -> Judged:
@@ -63,29 +66,43 @@ def judge(words: list[str]) -> Judged:
         out.stderr += text
 
     reporter = Reporter(PROG, write)
-    emulator = None
     try:
-        out.settings = parse(words, reporter)
-        program.qemu_validate_options(out.settings)
-        log = program.qemu_process_early_options(out.settings)
-        program.qemu_process_help_options(out.settings)
-        program.write_pidfile(out.settings)
-        emulator = program.qemu_create_machine(out.settings, log)
-        out.config = emulator.config
-        for said in out.settings.serials:
-            try:
-                parse_short(said.text)
-            except UserError as error:
-                raise error.at(said.where) from None
+        with own_tree():
+            _phases(words, reporter, out)
     except Leave as leave:
         out.status, out.stdout = leave.status, leave.text
     except UserError as error:
         reporter.error(error)
         out.status = 1
     finally:
-        if emulator is not None:
-            emulator.loop.close()
+        compat.forget()
     return out
+
+
+def _phases(words: list[str], reporter: Reporter, out: Judged) -> None:
+    """As qemu_init has them, without character devices, engine and board."""
+    settings = out.settings = parse(words, reporter)
+    program.qemu_validate_options(settings)
+    log = program.qemu_process_early_options(settings)
+    program.qemu_process_help_options(settings)
+    program.write_pidfile(settings)
+    emulator = program.qemu_create_machine(settings, log)
+    try:
+        configure.qemu_create_objects(emulator, late=False)
+        configure.qemu_apply_machine_options(emulator)
+        configure.configure_accelerators(emulator)
+        configure.qemu_create_objects(emulator, late=True)
+        configure.qemu_resolve_machine_memdev_and_cpu(emulator)
+        out.machine = emulator.machine
+        if emulator.machine.cpu_type:
+            object_new(emulator.machine.cpu_type)
+        for said in settings.serials:
+            try:
+                parse_short(said.text)
+            except UserError as error:
+                raise error.at(said.where) from None
+    finally:
+        emulator.loop.close()
 
 
 load_topics()
@@ -166,6 +183,10 @@ ERRORS: list[tuple[str, str, str]] = [
      "can't apply global rv64-riscv-cpu.foo=1: Property 'rv64-riscv-cpu.foo' not found", ""),
     (f"{V} -cpu rv64,zba=maybe",
      "can't apply global rv64-riscv-cpu.zba=maybe: Parameter 'zba' expects 'on' or 'off'", ""),
+    # -- JSON
+    (f"{V} -device '{{foo'", "-device {foo: JSON parse error, invalid keyword 'foo'", ""),
+    (f"{V} -object '{{\"qom-type\":\"rng-random\"}}'",
+     '-object {"qom-type":"rng-random"}: Parameter \'id\' is missing', ""),
     # -- what needs a kernel
     (f"{V} -append foo", "-append only allowed with -kernel option", ""),
     (f"{V} -initrd foo", "-initrd only allowed with -kernel option", ""),
@@ -215,7 +236,7 @@ ERRORS: list[tuple[str, str, str]] = [
     ("-M virt,memory-backend=x", "Memory backend 'x' not found", ""),
     (f"{V} -object foo,id=x", "-object foo,id=x: Parameter 'qom-type' does not accept value 'foo'", ""),
     ("-M virt,memory-backend=r -object memory-backend-memfd,id=r,size=1G,foo=1",
-     "-object memory-backend-memfd,id=r,size=1G,foo=1: Property 'memory-backend-memfd.foo' not found", ""),
+     "-object memory-backend-memfd,id=r,size=1G,foo=1: Invalid parameter 'foo'", ""),
 ]  # fmt: skip
 
 # line -> warnings (each prefixed), then the error
@@ -232,10 +253,10 @@ LEAVES: list[tuple[str, int, str]] = [
     ("-version", 0, version_text()),
     ("-version -M foo", 0, version_text()),
     ("-version -h", 0, version_text()),
-    ("-machine help", 0, MACHINE_HELP),
-    ("-M ?", 0, MACHINE_HELP),
-    ("-accel help", 0, ACCEL_HELP),
-    ("-cpu help", 0, "Available CPUs:\n  max\n  rv64\n  rv64i\n"),
+    ("-machine help", 0, machines_help()),
+    ("-M ?", 0, machines_help()),
+    ("-accel help", 0, accel_help()),
+    ("-cpu help", 0, "Available CPUs:\n  max\n  rv64\n  rv64i\n  rva22s64\n  rva22u64\n"),
     ("-d help", 1, items_help()),
     (f"{V} -d foo", 1, items_help()),
     (f"{V} -d in_asm,foo", 1, items_help()),
@@ -279,7 +300,10 @@ def test_help_lists_every_option_that_exists() -> None:
 def test_one_and_two_dashes_are_the_same() -> None:
     one, two = judge(["-M", "virt", "-smp", "2"]), judge(["--M", "virt", "--smp", "2"])
     assert one.status == two.status == 0
-    assert one.config == two.config
+    assert one.machine is not None
+    assert two.machine is not None
+    assert one.machine.smp == two.machine.smp
+    assert one.machine.smp.cpus == 2
 
 
 MIB = 1 << 20
@@ -308,7 +332,7 @@ CONFIGS: list[tuple[str, dict[str, object]]] = [
     ("-M dumpdtb=x,,y", {"dumpdtb": "x,y"}),
     ("-M memory-backend=r -object memory-backend-memfd,id=r,size=64M,prealloc=on",
      {"ram.size": 64 * MIB, "ram.memfd": True, "ram.prealloc": True}),
-    ("-cpu rv64,sv57=off,zba=false", {"cpu.name": "rv64"}),
+    ("-cpu rv64,sv57=off,zba=false", {"cpu_type": "rv64-riscv-cpu"}),
     ("-accel tcg,thread=multi", {}),
     ("-nographic -nodefaults -S -no-user-config -vga none -audio none -net none -nic none", {}),
     ("-no-reboot -no-shutdown", {}),
@@ -320,7 +344,7 @@ def test_a_right_line_means_this_machine(line: str, wanted: dict[str, object]) -
     got = judge(["-M", "virt", *shlex.split(line)])
     assert (got.status, got.stderr) == (0, "")
     for path, value in wanted.items():
-        thing: object = got.config
+        thing: object = got.machine
         for part in path.split("."):
             thing = getattr(thing, part)
         assert thing == value, path

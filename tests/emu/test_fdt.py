@@ -13,37 +13,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emu.core.address_space import AddressSpace
 from emu.core.fdt import FdtError, Node, Tree, parse
-from emu.core.log import Log
 from emu.hw.riscv.boot import reserve_firmware
-from emu.hw.riscv.virt import Surroundings, VirtBoard, new_seed
-from emu.loop.timers import Clock, ClockType
-from ipc.layout import HART, HEADER, View
-from vcpu_worker.isa import ext
+from emu.hw.riscv.cpu import parse_cpu
+from emu.hw.riscv.virt_tree import new_seed
+from emu.qom import compat
+from tests.lib.board import virt_board
 
 DTC = shutil.which("dtc")
 
 
-def board(harts: int, aclint: bool = False, bits: int = ext.RV64_DEFAULT) -> VirtBoard:
-    clock = Clock(ClockType.VIRTUAL, lambda: 0)
-    header = View(HEADER, memoryview(bytearray(HEADER.size)), 0)
-    slots = [View(HART, memoryview(bytearray(HART.size)), 0) for _ in range(harts)]
-
-    class Switch:
-        def guest_shutdown(self, code: int) -> None: ...
-        def guest_failed(self, code: int) -> None: ...
-        def guest_reset(self) -> None: ...
-
-    around = Surroundings(
-        AddressSpace(), header, slots, lambda source, level: None, lambda: None, clock, clock, 0,
-        clock.now_ns, Switch(), Log(),
-    )  # fmt: skip
-    return VirtBoard(around, bits, 256 << 20, aclint)
+def board(harts: int, aclint: bool = False, **values: object) -> Tree:
+    """The tree of a board, before anything is booted on it."""
+    with virt_board(harts, aclint=aclint, memory={"size": "256M"}, **values) as machine:
+        assert machine.tree is not None
+        return machine.tree
 
 
-def board_tree(harts: int, aclint: bool = False, bits: int = ext.RV64_DEFAULT) -> Node:
-    return board(harts, aclint, bits).tree().root
+def board_tree(harts: int, aclint: bool = False, **values: object) -> Node:
+    return board(harts, aclint, **values).root
 
 
 def contents(root: Node) -> list[tuple[str, dict[str, bytes]]]:
@@ -60,7 +48,7 @@ def node(root: Node, path: str) -> Node:
 @pytest.mark.parametrize("aclint", [False, True])
 @pytest.mark.parametrize("harts", [1, 2, 9])
 def test_dtc_reads_the_boards_tree_without_errors(harts: int, aclint: bool, tmp_path: Path) -> None:
-    tree = board(harts, aclint).tree()
+    tree = board(harts, aclint)
     reserve_firmware(tree)
     blob = tmp_path / "virt.dtb"
     blob.write_bytes(tree.pack())
@@ -76,13 +64,13 @@ def test_dtc_reads_the_boards_tree_without_errors(harts: int, aclint: bool, tmp_
 
 
 def test_the_fdt_package_reads_what_we_write() -> None:
-    tree = fdt_package.parse_dtb(board(2).tree().pack())
+    tree = fdt_package.parse_dtb(board(2).pack())
     assert tree.get_property("model", "/").value == "riscv-virtio,qemu"
     assert list(tree.get_property("reg", "/soc/serial@10000000")) == [0, 0x1000_0000, 0, 0x100]
 
 
 def test_we_read_what_we_write() -> None:
-    tree = board(3).tree()
+    tree = board(3)
     again = parse(tree.pack())
     assert contents(again.root) == contents(tree.root)
 
@@ -149,8 +137,8 @@ def test_aclint_replaces_the_clint() -> None:
 
 
 def test_tree_follows_the_extensions() -> None:
-    bits = ext.without(ext.RV64_DEFAULT, ["F", "Sv57", "Zicboz", "Zihpm"])
-    root = board_tree(1, bits=bits)
+    root = board_tree(1, cpu_type=parse_cpu("rv64,f=off,sv57=off,zicboz=off,zihpm=off"))
+    compat.forget()
     cpu = node(root, "cpus/cpu@0")
     assert cpu.read_strings("riscv,isa")[0].startswith("rv64imac_")
     assert "f" not in cpu.read_strings("riscv,isa-extensions")
@@ -160,7 +148,7 @@ def test_tree_follows_the_extensions() -> None:
 
 
 def test_seed_changes_and_the_size_does_not() -> None:
-    tree = board(1).tree()
+    tree = board(1)
     before = tree.pack()
     new_seed(tree)
     after = tree.pack()
@@ -169,7 +157,7 @@ def test_seed_changes_and_the_size_does_not() -> None:
 
 
 def test_builtin_firmware_reserves_its_range() -> None:
-    tree = board(1).tree()
+    tree = board(1)
     size = len(tree.pack())
     reserve_firmware(tree)
     assert len(tree.pack()) > size + 4096  # room for what a boot loader adds

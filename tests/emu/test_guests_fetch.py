@@ -30,7 +30,8 @@ source = (conf.parent / "sources.list").read_text()
 if words[0] == mode.get("fail") and mode.get("unless", "\\0") not in source:
     sys.exit("E: " + mode["text"])
 if words[0] == "update" and "codename" in mode:
-    (conf.parent / "lists" / "mirror_dists_stable_InRelease").write_text("Codename: " + mode["codename"] + "\\n")
+    release = conf.parent / "lists" / "mirror_dists_stable_InRelease"
+    release.write_text("Codename: " + mode["codename"] + "\\n")
 if words[0] == "depends":
     print("linux-image-riscv64\\n  Depends: linux-image-6.12.1-riscv64")
 for name in words[1:] if words[0] == "download" else []:

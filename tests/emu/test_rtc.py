@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from emu.hw.rtc.goldfish import GoldfishRtc
-from emu.loop.timers import Clock, ClockType
+from emu.options.clock import RtcConfig
+from emu.qom.device import ResetType, reset_tree
+from tests.lib.board import add, bare
 
 LOW, HIGH, ALARM_LOW, ALARM_HIGH, ENABLE, CLEAR_ALARM, STATUS, CLEAR_IRQ = range(0, 0x20, 4)
 EPOCH_NS = 1_700_000_000_123_456_789
@@ -14,10 +16,10 @@ EPOCH_NS = 1_700_000_000_123_456_789
 class Board:
     def __init__(self, offset_ns: int = 0) -> None:
         self.now = EPOCH_NS
-        self.clock = Clock(ClockType.HOST, lambda: self.now)
-        self.rtc = GoldfishRtc(self.clock, offset_ns)
-        self.errors: list[str] = []
-        self.rtc.guest_error = self.errors.append
+        with bare(host=lambda: self.now, rtc=RtcConfig(offset_s=offset_ns // 1_000_000_000)) as vm:
+            self.rtc = add(vm, GoldfishRtc())
+            self.clock = vm.clocks.host
+            self.errors = vm.lines.errors
 
     def read(self, reg: int) -> int:
         return self.rtc.read(reg, 4)
@@ -101,7 +103,7 @@ def test_time_can_be_set_and_survives_a_reset() -> None:
     board.write(LOW, 5)
     assert board.time() == (1 << 32) + 5
     board.alarm((1 << 32) + 100)
-    board.rtc.reset()
+    reset_tree(board.rtc, ResetType.COLD)
     board.pass_ns(10)
     assert board.time() == (1 << 32) + 15
     assert (board.read(STATUS), board.read(ENABLE), board.read(ALARM_LOW)) == (0, 0, 0)

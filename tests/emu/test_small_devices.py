@@ -8,26 +8,15 @@ from emu.core.address_space import AddressSpace
 from emu.core.irq import Line, OutLine
 from emu.core.rom import Roms
 from emu.errors import UserError
-from emu.hw.intc.clint import Clint
 from emu.hw.intc.plic import Plic
 from emu.hw.misc.sifive_test import SifiveTest
-from emu.hw.register import Device, RegisterMap, Rung, ShadowTable
+from emu.hw.register import RegisterDevice, RegisterMap, Rung, ShadowTable
 from emu.hw.virtio.mmio import VirtioMmio
-from ipc.layout import HART, HEADER, SHADOWS, View
-
-
-class Switch:
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
-
-    def guest_shutdown(self, code: int) -> None:
-        self.asked.append(("shutdown", code))
-
-    def guest_failed(self, code: int) -> None:
-        self.asked.append(("failed", code))
-
-    def guest_reset(self) -> None:
-        self.asked.append(("reset", 0))
+from emu.qom.device import ResetType, reset_bus
+from emu.qom.types import qom_type
+from emu.runstate.requests import Cause
+from ipc.layout import HEADER, SHADOWS, View
+from tests.lib.board import add, bare, virt_board
 
 
 @pytest.mark.parametrize(("value", "size", "asked"), [
@@ -42,60 +31,64 @@ class Switch:
     (0x55, 1, []),
 ])  # fmt: skip
 def test_finisher(value: int, size: int, asked: list[tuple[str, int]]) -> None:
-    switch = Switch()
-    device = SifiveTest(switch)
-    errors: list[str] = []
-    device.guest_error = errors.append
-    device.write(0, size, value)
-    assert switch.asked == asked
-    assert len(errors) == (not asked)
-    assert device.read(0, 4) == 0
+    with bare() as vm:
+        device = add(vm, SifiveTest())
+        requests = vm.run.requests
+        device.write(0, size, value)
+        seen = []
+        cause = requests.take_shutdown()
+        if cause is not Cause.NONE:
+            kind = {Cause.GUEST_SHUTDOWN: "shutdown", Cause.GUEST_PANIC: "failed"}[cause]
+            seen.append((kind, requests.exit_code))
+        if requests.take_reset() is Cause.GUEST_RESET:
+            seen.append(("reset", 0))
+        assert seen == asked
+        assert len(vm.lines.errors) == (not asked)
+        assert device.read(0, 4) == 0
 
 
 def test_empty_virtio_slot_identifies_itself_and_nothing_else() -> None:
-    slot = VirtioMmio()
-    errors: list[str] = []
-    slot.guest_error = errors.append
-    words = {off: slot.read(off, 4) for off in range(0, 0x200, 4)}
-    assert {off: v for off, v in words.items() if v} == {0: 0x7472_6976, 4: 1, 12: 0x554D_4551}
-    for off in range(0, 0x200, 4):
-        slot.write(off, 4, 0xFFFF_FFFF)
-    assert slot.read(0x70, 4) == 0
-    assert errors == []
-    assert slot.read(0, 1) == 0
-    slot.write(0x70, 2, 1)
-    assert len(errors) == 2
-    assert [slot.read(0x100, size) for size in (1, 2, 4, 8)] == [0] * 4
+    with bare() as vm:
+        slot = add(vm, VirtioMmio())
+        errors = vm.lines.errors
+        words = {off: slot.read(off, 4) for off in range(0, 0x200, 4)}
+        assert {off: v for off, v in words.items() if v} == {0: 0x7472_6976, 4: 1, 12: 0x554D_4551}
+        for off in range(0, 0x200, 4):
+            slot.write(off, 4, 0xFFFF_FFFF)
+        assert slot.read(0x70, 4) == 0
+        assert errors == []
+        assert slot.read(0, 1) == 0
+        slot.write(0x70, 2, 1)
+        assert len(errors) == 2
+        assert [slot.read(0x100, size) for size in (1, 2, 4, 8)] == [0] * 4
 
 
 def test_plic_passes_lines_on_each_time_and_logs_what_harts_do_not_serve() -> None:
-    sets: list[tuple[int, bool]] = []
-    plic = Plic(lambda source, level: sets.append((source, level)), lambda: None)
-    line = Line("x")
-    line.connect(plic.input(10))
-    for level in (True, True, False):
-        line.set(level)
-    assert sets == [(10, True), (10, True), (10, False)]
-    errors: list[str] = []
-    plic.guest_error = errors.append
-    assert plic.read(0, 8) == 0
-    plic.write(0x3FF000, 4, 1)
-    assert len(errors) == 2
+    with bare() as vm:
+        plic = add(vm, Plic(), 0xC00_0000)
+        line = Line("x")
+        line.connect(plic.gpio_in(10).set)
+        for level in (True, True, False):
+            line.set(level)
+        assert vm.sets == [(10, True), (10, True), (10, False)]
+        assert plic.read(0, 8) == 0
+        plic.write(0x3FF000, 4, 1)
+        assert len(vm.lines.errors) == 2
 
 
-def test_clint_restart_makes_mtime_zero_now() -> None:
-    header = View(HEADER, memoryview(bytearray(HEADER.size)), 0)
-    slots = [View(HART, memoryview(bytearray(HART.size)), 0) for _ in range(2)]
-    header.set("mtime_freq", 10_000_000)
-    slots[1].set("msip", 1)
-    clint = Clint(header, slots)
-    clint.reset()
-    clint.restart(1_000_000_000)
-    assert slots[1].get("msip") == 0
-    assert (10_000_000 + header.get("mtime_delta")) % (1 << 64) == 0
+def test_a_reset_makes_mtime_zero_now_and_takes_software_interrupts_back() -> None:
+    with virt_board(2) as machine:
+        vm = machine.vm
+        assert vm.header is not None
+        vm.slots[1].set("msip", 1)
+        vm.clocks.virtual.now_ns = lambda: 1_000_000_000
+        reset_bus(machine.sysbus, ResetType.COLD)
+        assert vm.slots[1].get("msip") == 0
+        assert (10_000_000 + vm.header.get("mtime_delta")) % (1 << 64) == 0
 
 
-class Toy(Device):
+@qom_type("x-toy")
+class Toy(RegisterDevice):
     regs = RegisterMap(size=8, access=(4,), stride=4)
     irq = OutLine("toy")
     other = OutLine("other")

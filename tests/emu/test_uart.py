@@ -12,9 +12,9 @@ import pytest
 
 from emu.hw.char.debug_console import DebugConsole
 from emu.hw.char.ns16550a import MCR_LOOP, RESET_DIVISOR, Ns16550a
-from emu.hw.register import ShadowTable
-from emu.loop.timers import Clock, ClockType
-from ipc.layout import HEADER, SHADOWS, View
+from emu.qom.device import ResetType, reset_tree
+from ipc.layout import SHADOWS
+from tests.lib.board import add, bare
 
 RBR, IER, IIR, LCR, MCR, LSR, MSR, SCR = range(8)
 THR, FCR = RBR, IIR
@@ -51,12 +51,22 @@ class Board:
 
     def __init__(self) -> None:
         self.now = 0
-        self.header = View(HEADER, memoryview(bytearray(HEADER.size)), 0)
-        self.clock = Clock(ClockType.VIRTUAL, lambda: self.now)
         self.backend = Backend()
-        self.uart = Ns16550a(self.clock, self.backend, ShadowTable(self.header), GPA)
+        self.uart = Ns16550a()
+        self.uart.backend = self.backend
+        with bare(virtual=lambda: self.now) as vm:
+            assert vm.header is not None
+            self.header = vm.header
+            self.clock = vm.clocks.virtual
+            self.clock.enabled = True
+            add(vm, self.uart, GPA)
+        self.reset()
         self.levels: list[bool] = []
         self.uart.irq.connect(self.levels.append)
+
+    def reset(self) -> None:
+        """As the machine does it."""
+        reset_tree(self.uart, ResetType.COLD)
 
     def read(self, reg: int, size: int = 1) -> int:
         return self.uart.read(reg, size)
@@ -242,7 +252,7 @@ def test_reset_restores_everything_and_drops_what_waits(board: Board) -> None:
     for reg, value in ((FCR, 0xC1), (IER, 0x0F), (MCR, 0x10), (SCR, 7), (LCR, 0x9F), (THR, 1)):
         board.write(reg, value)
     board.uart.receive(b"abc")
-    board.uart.reset()
+    board.reset()
     assert [board.read(r) for r in range(1, 8)] == [0, 0x01, 0, 0x08, 0x60, 0xB0, 0]
     assert board.levels[-1] is False
     assert board.posted() == [THR]
@@ -281,7 +291,7 @@ def test_input_that_waits_comes_whenever_there_is_room(board: Board, how: str) -
     accept()
     assert waiting == b"x", "no room"
     if how == "reset":
-        board.uart.reset()
+        board.reset()
     else:
         reg, value = {"FIFO switched on": (FCR, 0x01), "FIFO emptied": (FCR, 0x03), "loopback left": (MCR, 0),
                       "read": (RBR, None)}[how]  # fmt: skip

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from ipc.layout import Exit
 from tests.lib.hart import RAM_BASE, Bench, Hart
+from vcpu_worker.hart.run import STORM, STRAIGHT
 from vcpu_worker.isa.insn import encode
 
 PROGRAM = RAM_BASE + 0xF00
@@ -82,3 +85,52 @@ def test_budgets_of_any_size_add_up() -> None:
         assert parts.run_exact(n) == Exit.BUDGET
         left -= n
     assert state(parts) == state(whole)
+    assert parts.n_traps > STORM, "traps that end are no storm, however many they are"
+
+
+NOWHERE = 0x4000_0000
+MISALIGNED = encode("amoadd.w", rd=5, rs1=9, rs2=0, aq=0, rl=0)  # x9 is odd
+STORMS = {
+    "an ecall that is its own handler": (encode("ecall"), HANDLER),
+    "an illegal instruction": (0, HANDLER),
+    "a misaligned AMO": (MISALIGNED, HANDLER),
+    "a handler that is nowhere": (encode("ecall"), NOWHERE),
+}
+
+
+@pytest.mark.parametrize("n", [1, STRAIGHT, STRAIGHT + 1, 1 << 40])
+@pytest.mark.parametrize("name", STORMS)
+def test_a_guest_that_traps_for_ever_is_left_after_a_bounded_number_of_traps(name: str, n: int) -> None:
+    """Stepped (the last 4096 of a budget) and in the fast path; nothing retires, so nothing is counted."""
+    word, handler = STORMS[name]
+    m = Bench(ram=1 << 16)
+    h = m.harts[0]
+    m.put(PROGRAM, encode("addi", rd=7, rs1=7, imm=1), word)
+    m.put(HANDLER, word)
+    h.x[9] = DATA + 1
+    h.pc = PROGRAM
+    h.call("csr_poke", 0x305, handler)
+    before = h.instret_base - h.bud
+    assert h.run_exact(n) == (Exit.BUDGET if n == 1 else Exit.STORM)
+    assert h.instret_base - h.bud == before + 1
+    for again in range(3):
+        traps = h.n_traps
+        assert h.run_exact(n) == Exit.STORM
+        assert h.n_traps - traps == STORM, f"call {again}: the same number each time"
+        assert h.instret_base - h.bud == before + 1
+        assert h.mepc == h.pc == handler
+
+
+def test_a_storm_that_passes_leaves_no_trace_in_the_counts() -> None:
+    m = Bench(ram=1 << 16)
+    h = m.harts[0]
+    m.put(PROGRAM, encode("ecall"))
+    m.put(HANDLER, *[encode("addi", rd=7, rs1=7, imm=1)] * 100)
+    h.pc = PROGRAM
+    h.call("csr_poke", 0x305, PROGRAM)
+    assert h.run_exact(50) == Exit.STORM
+    h.call("csr_poke", 0x305, HANDLER)
+    before = h.instret_base - h.bud
+    assert h.run_exact(50) == Exit.BUDGET
+    assert h.instret_base - h.bud == before + 50
+    assert (h.x[7], h.pc) == (50, HANDLER + 200)

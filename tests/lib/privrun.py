@@ -24,6 +24,8 @@ ISA = ext.bits_of(NAMES)
 QEMU_CPU = ("rv64,h=off,debug=off,zfa=off,zbc=off,zcb=off,svinval=on,svnapot=on,svpbmt=on,svadu=on,"
             "smaia=on,ssaia=on")  # fmt: skip
 CLINT = 0x200_0000
+PAGE = 4096
+STORE_FAULTS = (7, 15)  # store access fault, store page fault
 
 
 class Hang(Exception):
@@ -103,12 +105,28 @@ def describe(p: Program, off: int) -> str:
 def differences(p: Program, ours: bytes, theirs: bytes) -> list[str]:
     """Where the two memories of a program differ: results first, in the order of traps."""
     start = p.base - RAM_BASE
+    partial = _partial_stores(p, ours)
     out = []
     for off in (*range(at.RESULT, at.STRIDE, 8), *range(0, at.RESULT, 8)):
         a, b = (int.from_bytes(m[start + off : start + off + 8], "little") for m in (ours, theirs))
-        if a != b:
+        if a != b and not (partial and at.DATA <= off < at.TABLES and off % PAGE == PAGE - 8):
             out.append(f"{describe(p, off)}: ours {a:#x}, theirs {b:#x}")
     return out
+
+
+def _partial_stores(p: Program, ours: bytes) -> bool:
+    """Whether a store crossed a page and only its second part faulted.
+
+    Its first part may have been done or not: misaligned stores need not be atomic (Unprivileged ISA 2.6), and
+    xtval names the part that faulted (Privileged 3.1.16). QEMU does it if the second part has a translation
+    and no memory behind it, we never do; so the last bytes of a page are not compared then.
+    """
+    for record in records(p, ours):
+        named = dict(zip(at.RECORD_FIELDS, record, strict=True))
+        for cause, tval in (("mcause", "mtval"), ("scause", "stval")):
+            if named[cause] in STORE_FAULTS and named[tval] and named[tval] % PAGE == 0:
+                return True
+    return False
 
 
 def explain(p: Program, found: list[str], ours: bytes) -> str:

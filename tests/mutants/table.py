@@ -14,8 +14,10 @@ IPI = "tests/system/test_ipi.py::test_no_ipi_to_a_sleeping_hart_is_lost[2]"
 DEVICE = "tests/system/test_ipi.py::test_no_device_interrupt_to_a_sleeping_hart_is_lost[2]"
 ATOMICS = "tests/system/test_atomics.py::test_totals_of_contended_atomics_are_exact[2]"
 ADBITS = "tests/system/test_adbits.py::test_no_accessed_or_dirty_bit_and_no_software_bit_is_lost[2]"
+DMA = "tests/system/test_adbits.py::test_no_bit_is_lost_when_a_process_of_the_host_writes_the_pte[1]"
 OUTPUT = "tests/system/test_output.py::test_output_of_several_harts_keeps_their_order[2]"
 LONE = "tests/system/test_output.py::test_a_character_appears_though_nothing_follows_it"
+REPLACED = "tests/system/test_kill.py::test_a_worker_that_dies_while_a_reset_gathers_is_replaced_and_told"
 STORM = "tests/system/test_pause.py::test_storms_of_stop_cont_and_reset"
 WORKER = "tests/emu/test_worker.py"
 
@@ -124,6 +126,25 @@ MUTANTS: tuple[Mutant, ...] = (
         (ADBITS,),
         r"adbits LOST",
         tries=3,
+    ),
+    Mutant(
+        "ad-update-undoes-a-device",
+        "vcpu_worker/mem/walk.py",
+        "                if cas64(host, pte, marked) != pte:\n                    done = 0",
+        "                st64(host, marked)\n                if done == 0:\n                    done = 0",
+        "the update is atomic also against what is no hart (DESIGN 2, A/D bits)",
+        (DMA,),
+        r"(dma|adbits) LOST",
+        tries=5,
+    ),
+    Mutant(
+        "silent-replacement",
+        "emu/workers/fleet.py",
+        '                self._log(f"{v.death}; a reset follows, a new worker takes over")\n',
+        "                v.lost = False\n",
+        "a fresh worker for a hart is logged (DESIGN law 5)",
+        (REPLACED,),
+        r"assert 0 == 1",
     ),
     Mutant(
         "acknowledges-without-generation",

@@ -226,5 +226,6 @@ def test_a_guest_may_read_and_write_every_device_at_every_width(program: str) ->
                          "-D", str(log), timeout=120)  # fmt: skip
     assert (status, err) == (7, "")
     text = log.read_text()
-    for device in ("sifive_test", "goldfish_rtc", "clint", "plic", "virtio-mmio"):
+    for device in ("riscv.sifive.test", "goldfish_rtc", "riscv.aclint.swi", "riscv.aclint.mtimer",
+                   "riscv.sifive.plic", "virtio-mmio"):
         assert f"{device}: " in text

@@ -128,6 +128,29 @@ def test_a_worker_that_dies_stopped_is_replaced_and_nothing_changes() -> None:
         vm.assert_nothing_left()
 
 
+def test_a_worker_that_dies_while_a_reset_gathers_is_replaced_and_told() -> None:
+    with Program(MACHINE, "--program", "spin", "--log-every", "0.1") as vm:
+        pids = [int(p) for p in vm.expect("pids").split()[1:]]
+        os.kill(pids[1], signal.SIGSTOP)  # it runs, and cannot acknowledge: the gather waits for it
+        vm.tell("reset")
+        assert vm.process.stderr is not None
+        while not (line := vm.process.stderr.readline().decode()).startswith(
+            f"machine: hart 1 (pid {pids[1]}) has not acknowledged the stop for "
+        ):
+            assert "has not acknowledged" in line, "on a loaded host others may be named first"
+        os.kill(pids[1], signal.SIGKILL)
+        vm.expect("event RESET")
+        vm.tell("stop", "cont", "quit")
+        assert vm.status() == 0, "the reset has made good what was lost"
+        told = [line for line in vm.errors().splitlines() if "has not acknowledged" not in line]
+        assert len(told) == 1
+        assert told[0].startswith(
+            f"machine: hart 1 (pid {pids[1]}): worker killed by signal 9 (Killed), last"
+        )
+        assert told[0].endswith("; a reset follows, a new worker takes over")
+        vm.assert_nothing_left()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_killing_all_workers_in_a_storm_never_hangs(seed: int) -> None:
     with Program(MACHINE, "--attached", "--program", "spin") as vm:

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FILL = """
 from emu.options import groups
-from emu.options.config_groups import DRIVE_CONFIG_GROUPS, VM_CONFIG_GROUPS, qemu_add_drive_opts, qemu_add_opts
+from emu.options.config_groups import DRIVE_CONFIG_GROUPS, VM_CONFIG_GROUPS
+from emu.options.config_groups import qemu_add_drive_opts, qemu_add_opts
 from emu.options.qemuopts import QemuOptsList
 for i in range({room} - len(list({table}))):
     {add}(QemuOptsList(f"more{{i}}"))

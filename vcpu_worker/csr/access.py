@@ -6,7 +6,6 @@ Source: Unprivileged ISA, "Zicsr"; Privileged 2.1.
 
 from __future__ import annotations
 
-from ipc.layout import Fault
 from vcpu_worker.csr import debug, machine, reg, supervisor, user
 from vcpu_worker.hart.trap import illegal
 from vcpu_worker.native import native
@@ -22,7 +21,7 @@ def csr_op(h, n, operand, op, writes, rd):
     """A Zicsr instruction on CSR n. Returns the old value, for rd.
 
     op: WRITE, SET or CLEAR. writes: 0 if rs1 or uimm of a SET or CLEAR is 0, which then only reads.
-    rd: its number. With REFETCH the instruction leaves from here, so that rd is written here.
+    rd: its number; a WRITE to x0 does not read. rd itself is written by the instruction's body.
     Traps: illegal instruction, before any effect.
     """
     if ((n >> 8) & 3) > h.priv:
@@ -42,8 +41,6 @@ def csr_op(h, n, operand, op, writes, rd):
     elif op == CLEAR:
         new = rmw_base(h, n, old) & ~operand
     csr_write(h, n, new)
-    if h.fault == Fault.REFETCH and rd != 0:
-        h.x[rd] = old
     return old
 
 

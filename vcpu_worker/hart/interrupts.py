@@ -74,6 +74,24 @@ def mip_now(h):
     return levels(h, MIP_M | MIP_S)
 
 
+@native("u64(HART, HART)", export=True)
+def intc_lines(h, other):
+    """The levels that CLINT and PLIC drive into hart `other` now, at their bits of mip: MSIP MTIP SEIP MEIP.
+
+    h: who asks, as for intc_access; its own record for the clock, so that nothing of `other` is written.
+    """
+    bits = 0
+    if (other.msip & 1) != 0:
+        bits |= MIP_MSIP
+    if time_ticks(h) >= other.mtimecmp:
+        bits |= MIP_MTIP
+    if plic_claimable(h, other.hartid * 2) != 0:
+        bits |= MIP_MEIP
+    if plic_claimable(h, other.hartid * 2 + 1) != 0:
+        bits |= MIP_SEIP
+    return bits
+
+
 @native("u64(u64)")
 def first_irq(bits):
     """The code of the pending interrupt with the highest priority: MEI MSI MTI SEI SSI STI. bits not 0."""

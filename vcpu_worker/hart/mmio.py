@@ -89,11 +89,12 @@ def posted_write(h, gpa, size, value):
 
 
 @native("u64(HART, u64, u64, u64, u64)", export=True)
-def mmio_in_hart(h, gpa, size, write, value):
-    """Serve an access that is not RAM, if this hart can: 1 (value read in scratch[1], zero-extended), or 0.
+def intc_access(h, gpa, size, write, value):
+    """An access to CLINT, SSWI or PLIC: 1 if served (value read in scratch[1], zero-extended); 0 if no such
+    register is there, or not of that size.
 
-    h: a slot, or outside workers (qtest, monitor, gdb) any HART record whose header, slots, os_* and
-    kick_* fields are filled.
+    h: the slot of the hart that does it. The main loop, which does it for qtest, monitor and gdb, has a HART
+    record of its own instead (emu.hw.intc.inhart), with header, slots, os_* and kick_* filled.
     """
     g = HEADER(h.header)
     if gpa & (size - 1) != 0:
@@ -110,6 +111,16 @@ def mmio_in_hart(h, gpa, size, write, value):
         if size != 4:
             return 0
         return sswi_access(h, gpa - g.sswi_base, write, value)
+    return 0
+
+
+@native("u64(HART, u64, u64, u64, u64)", export=True)
+def mmio_in_hart(h, gpa, size, write, value):
+    """Serve a hart's access that is not RAM, if it can: 1 (value read in scratch[1], zero-extended), or 0."""
+    if gpa & (size - 1) != 0:
+        return 0
+    if intc_access(h, gpa, size, write, value) != 0:
+        return 1
     if write == 0:
         return shadow_read(h, gpa, size)
     return posted_write(h, gpa, size, value)

@@ -86,6 +86,8 @@ def hart_reset(h):
         h.f[i] = 0
         i += 1
     h.pc = RESET_PC
+    if h.reset_pc != 0:
+        h.pc = h.reset_pc
     h.priv = Priv.M
     h.lr_addr = 0
     h.fault = 0

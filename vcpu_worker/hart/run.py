@@ -19,6 +19,7 @@ SLICE_NS = 100_000
 SLICE_NS_HALF = SLICE_NS // 2
 SLICE_MIN, SLICE_MAX = 2_000, 400_000
 ONE_BY_ONE = 8 * MAX_OPS  # from the handler table to the one where a pair's op does its first half
+STORM = 1024  # about 0.1 ms; a trap in a trap handler's first instruction is rare, three in a row a bug
 STRAIGHT = 4096  # more than the instructions a hart can run between two looks at its budget
 
 
@@ -68,7 +69,7 @@ def hart_poll(h):
         ev = atomic_swap32(addr(h.event), 0)
     serve_flush(h)
     if slt(h.bud, 1):
-        if h.exact_left != 0:
+        if h.exact_run != 0:
             h.exit_reason = Exit.BUDGET
             if (ev & EV_MSG) != 0:
                 atomic_or32(addr(h.event), EV_MSG)
@@ -105,6 +106,17 @@ def tell_trap(h, cause, epc, tval):
 
 
 @native("u64(HART)")
+def trap_storm(h):
+    """1 if STORM traps, this one the last, have been taken without a retired instruction between."""
+    retired = h.instret_base - h.bud
+    if retired != h.storm_at:
+        h.storm_at = retired
+        h.storm = 0
+    h.storm += 1
+    return u64(h.storm >= STORM)
+
+
+@native("u64(HART)")
 def leave(h):
     """End an instruction whose native set h.fault; pc and bud are in the slot. As hart_poll."""
     fault = h.fault
@@ -115,7 +127,7 @@ def leave(h):
         epc = h.pc
         h.mmio_ready = 0  # a reply is for the instruction at pc, which has ended otherwise
         trap_enter(h)
-        if h.exact_left == 0:
+        if h.exact_run == 0:
             # a guest that traps for ever still comes to its polls
             h.bud -= 1
             h.instret_base -= 1
@@ -123,6 +135,9 @@ def leave(h):
             h.exit_reason = Exit.STEP
             return 1
         if tell_trap(h, h.trap_cause, epc, h.trap_tval) != 0:
+            return 1
+        if h.exact_run != 0 and trap_storm(h) != 0:
+            h.exit_reason = Exit.STORM
             return 1
         if h.event != 0 or slt(h.bud, 1):
             return hart_poll(h)
@@ -155,7 +170,7 @@ def run(h):
     """Run the hart until something is for Python. Returns an Exit; h.pc is at an instruction boundary."""
     enter_guest(h)
     h.mode_step = 0
-    h.exact_left = 0
+    h.exact_run = 0
     h.slice_ns = host_ns(h)
     if slt(h.bud, 1):
         set_budget(h, h.slice)
@@ -173,10 +188,15 @@ def run(h):
 @native("u64(HART, u64)", export=True)
 def run_exact(h, n):
     """As run, but at most n instructions retire; Exit.BUDGET when exactly n did. Interrupts at exact counts
-    are the caller's business: events are looked at on entry and at block ends."""
+    are the caller's business: events are looked at on entry and at block ends.
+
+    Exit.STORM: the guest has taken STORM traps and retired nothing between them, which may go on for ever.
+    It comes at the same place for the same inputs; the caller calls again for what is left of n.
+    """
     enter_guest(h)
     h.mode_step = 0
-    h.exact_left = 1
+    h.exact_run = 1
+    h.storm = 0
     target = h.instret_base - h.bud + n
     set_budget(h, n)
     left = 0
@@ -195,7 +215,7 @@ def run_exact(h, n):
         else:
             set_budget(h, remaining)
             left = step_code(h)
-    h.exact_left = 0
+    h.exact_run = 0
     fence()
     h.in_guest = 0
     return h.exit_reason
@@ -221,7 +241,7 @@ def run_step(h):
     """One instruction, or the trap it takes, without a look at events. Returns an Exit (STEP when done)."""
     enter_guest(h)
     h.mode_step = 1
-    h.exact_left = 0
+    h.exact_run = 0
     set_budget(h, 1 << 20)
     step_code(h)
     h.mode_step = 0

@@ -14,13 +14,16 @@ Source: National PC16550D data sheet, section 8; BEHAVIOUR 4.6.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
 
 from emu.core.fdt import Node
 from emu.core.irq import OutLine
-from emu.hw.register import Device, RegisterMap, Rung, ShadowTable, no_shadows
+from emu.hw.char.serial_backend import NoBackend, SerialBackend
+from emu.hw.register import RegisterDevice, RegisterMap, Rung, ShadowTable, no_shadows
 from emu.hw.tree import Place, device_node
-from emu.loop.timers import Clock, Timer
+from emu.loop.timers import Timer
+from emu.qom.device import ResetType
+from emu.qom.property import Uint
+from emu.qom.types import qom_type
 
 IER_RDI, IER_THRI, IER_RLSI, IER_MSI = 0x01, 0x02, 0x04, 0x08
 IIR_NO_INT, IIR_MSI, IIR_THRI, IIR_RDI, IIR_RLSI, IIR_CTI, IIR_FE = 0x01, 0x00, 0x02, 0x04, 0x06, 0x0C, 0xC0
@@ -42,43 +45,8 @@ RESET_DIVISOR = 12
 MOST_RETRIES = 4  # with a write watch; then the byte is dropped
 
 
-class SerialBackend(Protocol):
-    """What the port is connected to: a character device's front end."""
-
-    def write(self, data: bytes) -> int:
-        """Take bytes; how many were taken (0: blocked)."""
-        ...
-
-    def watch_writable(self) -> None:
-        """Call the port's `backend_writable` once, when a write may succeed again (or will never)."""
-        ...
-
-    def accept_input(self) -> None:
-        """The port may be able to take more."""
-        ...
-
-    def set_break(self, on: bool) -> None:
-        """The guest drives a break."""
-        ...
-
-
-class NoBackend:
-    """Nobody is there: bytes vanish."""
-
-    def write(self, data: bytes) -> int:
-        return len(data)
-
-    def watch_writable(self) -> None:
-        return
-
-    def accept_input(self) -> None:
-        return
-
-    def set_break(self, on: bool) -> None:
-        return
-
-
-class Ns16550a(Device):
+@qom_type("serial-mm")
+class Ns16550a(RegisterDevice):
     """State: the registers by their names; `_rx`, `_tx` the FIFOs; `thr_ipending`, `timeout_ipending` the
     two interrupt causes that are no bits of a register; `tsr_retry` tries of the byte under way."""
 
@@ -86,26 +54,48 @@ class Ns16550a(Device):
     irq = OutLine("serial")
     name = "serial"
 
-    def __init__(
-        self, clock: Clock, backend: SerialBackend | None = None, shadows: ShadowTable | None = None,
-        gpa: int = 0,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self.backend: SerialBackend = backend or NoBackend()
-        self._clock = clock
-        self._timeout = Timer(clock, self._fifo_timeout)
-        table = shadows or no_shadows()
+    regshift = Uint("regshift", 8, 0)
+    endianness = Uint("endianness", 8, 2)
+
+    def instance_init(self) -> None:
+        """Nobody at the other end."""
+        self.backend: SerialBackend = NoBackend()
+        self._rx: deque[int] = deque()
+        self._tx: deque[int] = deque()
+        self._publish_at(no_shadows(), 0)
+
+    def realize(self) -> None:
+        """The clock and the line."""
+        self._clock = self.vm.clocks.virtual
+        self._timeout = Timer(self._clock, self._fifo_timeout)
+        self.init_irq(self.irq)
+        self._power_on()
+
+    def unrealize(self) -> None:
+        """No timeout any more."""
+        self._timeout.cancel()
+
+    def map_mmio(self, n: int, gpa: int) -> None:
+        """Where it stands, harts find its shadows."""
+        super().map_mmio(n, gpa)
+        self._publish_at(self.vm.shadows, gpa)
+
+    def _publish_at(self, table: ShadowTable, gpa: int) -> None:
         self._iir_shadow = table.shadow(gpa + 2, self.regs.access)
         self._lsr_shadow = table.shadow(gpa + 5, self.regs.access)
         self._msr_shadow = table.shadow(gpa + 6, self.regs.access)
         self._thr_posted = table.posted(gpa)
-        self._rx: deque[int] = deque()
-        self._tx: deque[int] = deque()
-        self.last_break = False
-        self.reset()
 
-    def reset(self) -> None:
+    def reset_enter(self, kind: ResetType) -> None:
         """Power-on state; a byte that waits for the backend is lost."""
+        self._power_on()
+
+    def reset_hold(self, kind: ResetType) -> None:
+        """The line, and room for input."""
+        self._update_irq()
+        self._room()
+
+    def _power_on(self) -> None:
         self.rbr = self.thr = self.tsr = 0
         self.ier = self.lcr = self.fcr = self.scr = 0
         self.iir, self.mcr = IIR_NO_INT, MCR_OUT2
@@ -118,8 +108,6 @@ class Ns16550a(Device):
         self._rx.clear()
         self._tx.clear()
         self._timeout.cancel()
-        self._update_irq()
-        self._room()
 
     # -- registers
 

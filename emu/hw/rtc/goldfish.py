@@ -9,35 +9,45 @@ from __future__ import annotations
 
 from emu.core.fdt import Node
 from emu.core.irq import OutLine
-from emu.hw.register import Device, RegisterMap
+from emu.hw.register import RegisterDevice, RegisterMap
 from emu.hw.tree import Place, device_node
-from emu.loop.timers import Clock, Timer
+from emu.loop.timers import Timer
+from emu.qom.device import ResetType
+from emu.qom.types import qom_type
 
 MASK32, MASK64 = (1 << 32) - 1, (1 << 64) - 1
 
 
-class GoldfishRtc(Device):
+@qom_type("goldfish_rtc")
+class GoldfishRtc(RegisterDevice):
     """State: alarm_ns and whether it is armed (`alarm_running`), pending and enabled interrupt."""
 
     regs = RegisterMap(size=0x24, access=(4,), stride=4)
     irq = OutLine("alarm")
     name = "goldfish_rtc"
 
-    def __init__(self, clock: Clock, offset_ns: int = 0) -> None:
-        """`clock` drives it; the guest's calendar starts `offset_ns` ahead of it."""
-        super().__init__()
-        self._clock = clock
-        self._offset_ns = offset_ns
-        self._timer = Timer(clock, self._fire)
-        self.reset()
+    def realize(self) -> None:
+        """The clock of -rtc drives it; the guest's calendar starts that far ahead of it."""
+        self._clock = self.vm.rtc_clock
+        self._offset_ns = self.vm.rtc_offset_ns
+        self._timer = Timer(self._clock, self._fire)
+        self.init_irq(self.irq)
+        self.reset_enter(ResetType.COLD)
 
-    def reset(self) -> None:
+    def unrealize(self) -> None:
+        """No alarm any more."""
+        self._timer.cancel()
+
+    def reset_enter(self, kind: ResetType) -> None:
         """No alarm, no interrupt; the calendar goes on, as the guest has set it."""
         self._timer.cancel()
         self.alarm_ns = 0
         self.alarm_running = False
         self.pending = self.enabled = False
         self._time_high = 0
+
+    def reset_hold(self, kind: ResetType) -> None:
+        """The line is low."""
         self._update_irq()
 
     def now_ns(self) -> int:

@@ -14,12 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emu.guests import bare
 from tests.system import litmus
+from tests.system.guests import dma_writer
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -27,6 +28,7 @@ MARK = b"EMUPARAM"
 MARCH = "rv64ima_zicsr_zifencei"
 GUESTS = ("litmus", "atomics", "ipi", "adbits", "plic", "output")
 TICKS_PER_S = 10_000_000
+Beside = Callable[[int, Path], contextlib.AbstractContextManager[None]]
 RAM = "16M"
 
 
@@ -95,24 +97,31 @@ def run(
     timeout: float = 120,
     engine: Sequence[str] | None = None,
     options: Sequence[str] = (),
+    beside: Beside | None = None,
 ) -> Verdict:
-    """Run a guest to its end, or kill it at `timeout` seconds. Its processes are gone when this returns."""
+    """Run a guest to its end, or kill it at `timeout` seconds. Its processes are gone when this returns.
+
+    beside: given the emulator's pid and the guest's file, what goes on beside it until it ends.
+    """
     with tempfile.TemporaryDirectory(prefix="emu-guest-") as folder:
         kernel = Path(folder) / f"{guest}.elf"
         kernel.write_bytes(patched(image(guest), harts, count, seed, args))
         line = [*(engine or emulator()), "-M", "virt", "-bios", "none", "-kernel", str(kernel)]
         line += ["-m", RAM, "-smp", str(harts), "-nographic", "-no-reboot", *options]
         start = time.monotonic()
-        with subprocess.Popen(
-            line,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        ) as process:
+        with (
+            subprocess.Popen(
+                line,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            ) as process,
+            beside(process.pid, kernel) if beside else contextlib.nullcontext(),
+        ):
             try:
                 out, err = process.communicate(timeout=timeout)
                 status: int | None = process.returncode
@@ -152,12 +161,15 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=120)
     parser.add_argument("--qemu", action="store_true", help="on the reference QEMU")
     parser.add_argument("--hogs", type=int, default=0)
+    parser.add_argument("--dma", action="store_true", help="adbits: the writer is a process of the host")
     args = parser.parse_args()
     defaults = {
         "ipi": [2 * TICKS_PER_S, 4096],
         "plic": [2 * TICKS_PER_S],
         "litmus": [(1 << 64) - 1, 1 if args.harts <= (os.cpu_count() or 1) else 256],
     }
+    if args.dma:
+        args.arg = [1]
     words = args.arg + defaults.get(args.guest, [])[len(args.arg) :]
     with hogs(args.hogs):
         verdict = run(
@@ -168,6 +180,8 @@ def main() -> int:
             args=words,
             timeout=args.timeout,
             engine=reference() if args.qemu else None,
+            options=dma_writer.QEMU_RAM if args.qemu and args.dma else (),
+            beside=dma_writer.beside if args.dma else None,
         )
     sys.stdout.write(f"{verdict.output}{verdict.errors}status {verdict.status}, {verdict.seconds:.2f} s\n")
     if args.guest == "litmus":

@@ -1,0 +1,1 @@
+"""Accelerators: what executes the harts, or that nothing does (qtest)."""

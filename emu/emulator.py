@@ -1,0 +1,41 @@
+"""What the phases of the start make, one after the other: an `Emulator`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from emu.report import Reporter
+
+if TYPE_CHECKING:
+    from emu.accel.accel import Accel
+    from emu.chardev.factory import Chardevs
+    from emu.core.log import Log
+    from emu.hw.machine import MachineState
+    from emu.loop.notify import Signals
+    from emu.loop.poll import MainLoop
+    from emu.options.clock import RtcConfig
+    from emu.options.settings import Settings
+    from emu.vm import LateClock, Vm
+
+
+@dataclass
+class Emulator:
+    """What the phases make, one after the other."""
+
+    settings: Settings
+    rtc: RtcConfig
+    log: Log
+    loop: MainLoop
+    late: LateClock
+    chardevs: Chardevs
+    machine: MachineState
+    accel: Accel | None = None
+    vm: Vm | None = None
+    signals: Signals | None = None
+    serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
+
+    @property
+    def reporter(self) -> Reporter:
+        """Where messages go."""
+        return self.settings.reporter
