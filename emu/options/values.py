@@ -45,7 +45,7 @@ def scan_integer(text: str, at: int = 0) -> tuple[int, int] | None:
 
     Blanks and a sign may lead; 0x is hexadecimal, 0b binary, 0 octal.
     """
-    m = re.match(_INTEGER, text, at)
+    m = re.match(_INTEGER, text[at:])
     if m is None:
         return None
     digits = m[2].lower()
@@ -55,7 +55,7 @@ def scan_integer(text: str, at: int = 0) -> tuple[int, int] | None:
         value = int(digits[2:], 2)
     else:
         value = _from_decimal(digits) if digits[0] != "0" else int(digits, 8)
-    return (-value if m[1] == "-" else value), m.end()
+    return (-value if m[1] == "-" else value), at + m.end()
 
 
 def _from_decimal(digits: str) -> int:
@@ -114,10 +114,10 @@ def strtosz(text: str) -> int | Fault:
         if m is not None and not _is_digit(text[end + 1 : end + 2]):
             end += 1
         else:
-            part = re.match(_FRACTION, text, end)
+            part = re.match(_FRACTION, text[end:])
             if part is None:
                 return Fault.INVALID
-            end = part.end()
+            end += part.end()
             if part[1] == "-":
                 return _out_of_range(text, end)
             behind = float(part[2])
