@@ -19,9 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from emu.core.ghash import ghash_order
-from emu.core.json_strings import JsonError
 from emu.core.qdict import QValue, qdict_items
-from emu.core.qjson import from_json
 from emu.errors import OptionError
 from emu.options import keyval
 from emu.options.qemuopts import QemuOpts
@@ -48,6 +46,9 @@ class Members:
         """
         if not text.startswith("{"):
             return cls(KEYVAL, cast("dict[str, QValue]", keyval.parse(text, implied)))
+        from emu.core.json_strings import JsonError
+        from emu.core.qjson import from_json
+
         try:
             value = from_json(text)
         except JsonError as error:
