@@ -99,8 +99,8 @@ def _nobody_reads() -> None:
 
 def qemu_main_loop(e: Emulator) -> int:
     """Turns of the loop until something ends the machine: exit status."""
-    machine = e.vm
-    assert machine is not None
-    while (status := machine.run.should_exit()) is None:
+    vm = e.vm
+    assert vm is not None
+    while (status := vm.run.should_exit()) is None:
         e.loop.wait()
     return status

@@ -253,6 +253,10 @@ class RngEgd(RngBackend):
             self._asked += bytes((EGD_READ, part))
             left -= part
         self.backend_writable()
+        # what a mux has kept for us would come at once, inside the request
+        vm.loop.deferred.call_soon(self._accept)
+
+    def _accept(self) -> None:
         if self._port is not None:
             self._port.accept_input()
 

@@ -19,9 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from emu.core.ghash import ghash_order
-from emu.core.json_strings import JsonError
 from emu.core.qdict import QDict, QValue, qdict_items
-from emu.core.qjson import from_json
 from emu.errors import OptionError
 from emu.options import keyval
 from emu.options.qemuopts import QemuOpts
@@ -33,6 +31,9 @@ D = TypeVar("D")
 
 def json_object(text: str) -> QDict:
     """The JSON object that an argument is which begins with a brace. Errors: OptionError."""
+    from emu.core.json_strings import JsonError
+    from emu.core.qjson import from_json
+
     try:
         value = from_json(text)
     except JsonError as error:

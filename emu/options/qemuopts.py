@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import overload
+from typing import NamedTuple, overload
 
 from emu.core.qdict import QDict, QValue, qdict_items
 from emu.errors import OptionError
@@ -43,8 +42,7 @@ _PARSE: dict[QemuOptType, Callable[[str, str], object]] = {
 }
 
 
-@dataclass(frozen=True)
-class QemuOptDesc:
+class QemuOptDesc(NamedTuple):
     """A described option: `def_value_str` is what look-ups give when nobody set it."""
 
     name: str
@@ -53,8 +51,7 @@ class QemuOptDesc:
     def_value_str: str | None = None
 
 
-@dataclass(frozen=True)
-class QemuOptsList:
+class QemuOptsList(NamedTuple):
     """A declaration of options.
 
     No `desc`: every name is accepted. `implied_opt_name`: name of a first value that has none.
@@ -152,15 +149,24 @@ class HelpWanted(Exception):
     """Somebody asked which options a list has. Never leaves `emu.options`."""
 
 
-@dataclass
 class QemuOpts:
     """One set of options. `items`: (name, value) in order, duplicates kept, without `id`; `where`: the words
     of the command line it stood in."""
 
-    opts_list: QemuOptsList
-    id: str | None = None
-    items: list[tuple[str, str]] = field(default_factory=list)
-    where: tuple[str, ...] = ()
+    def __init__(
+        self,
+        opts_list: QemuOptsList,
+        id: str | None = None,
+        items: Iterable[tuple[str, str]] = (),
+        where: tuple[str, ...] = (),
+    ) -> None:
+        self.opts_list = opts_list
+        self.id = id
+        self.items = list(items)
+        self.where = where
+
+    def __repr__(self) -> str:
+        return f"<{self.opts_list.name}: {self.to_text()}>"
 
     @overload
     def get(self, name: str) -> str | None: ...

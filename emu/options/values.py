@@ -20,16 +20,15 @@ SIZE_HINT = (
     "and exabytes, respectively."
 )
 U64 = 1 << 64
+# Patterns are compiled when they are first used: most command lines need few
 _SPACE = r"[ \t\n\v\f\r]*"
 # C's integers with base 0. C23 has binary ones, and QEMU is built with a library that knows them
-_INTEGER = re.compile(_SPACE + r"([+-]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)")
-_DECIMAL = re.compile(_SPACE + r"([+-]?)([0-9]+)")
-_HEX = re.compile(_SPACE + r"[+-]?0[xX]([0-9a-fA-F]+)")
-_FRACTION = re.compile(_SPACE + r"([+-]?)(\.[0-9]+)")
-_REAL = re.compile(_SPACE + r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_HEX_REAL = re.compile(
-    _SPACE + r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)([pP][+-]?[0-9]+)?"
-)
+_INTEGER = _SPACE + r"([+-]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)"
+_DECIMAL = _SPACE + r"([+-]?)([0-9]+)"
+_HEX = _SPACE + r"[+-]?0[xX]([0-9a-fA-F]+)"
+_FRACTION = _SPACE + r"([+-]?)(\.[0-9]+)"
+_REAL = _SPACE + r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_HEX_REAL = _SPACE + r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)([pP][+-]?[0-9]+)?"
 _LEAST = float.fromhex("0x1p-1022")  # below it a double loses digits
 _SCALES = {letter: 1 << 10 * i for i, letter in enumerate("bkmgtpe")}
 
@@ -46,7 +45,7 @@ def scan_integer(text: str, at: int = 0) -> tuple[int, int] | None:
 
     Blanks and a sign may lead; 0x is hexadecimal, 0b binary, 0 octal.
     """
-    m = _INTEGER.match(text, at)
+    m = re.match(_INTEGER, text[at:])
     if m is None:
         return None
     digits = m[2].lower()
@@ -56,7 +55,7 @@ def scan_integer(text: str, at: int = 0) -> tuple[int, int] | None:
         value = int(digits[2:], 2)
     else:
         value = _from_decimal(digits) if digits[0] != "0" else int(digits, 8)
-    return (-value if m[1] == "-" else value), m.end()
+    return (-value if m[1] == "-" else value), at + m.end()
 
 
 def _from_decimal(digits: str) -> int:
@@ -84,11 +83,11 @@ def strtoi64(text: str) -> int | Fault:
 def strtod(text: str) -> float | Fault:
     """A finite floating point number, decimal or (0x1.8p3) hexadecimal."""
     try:
-        if _HEX_REAL.fullmatch(text):
+        if re.fullmatch(_HEX_REAL, text):
             return float.fromhex(text)
     except OverflowError:
         return Fault.RANGE
-    m = _REAL.fullmatch(text)
+    m = re.fullmatch(_REAL, text)
     if m is None:
         return Fault.INVALID
     value = float(text)
@@ -102,7 +101,7 @@ def strtosz(text: str) -> int | Fault:
     A fraction needs a scale. The value is exact to 64 bits behind the point; a half rounds up.
     """
     value, fraction, end = 0, 0, 0
-    m = _DECIMAL.match(text)
+    m = re.match(_DECIMAL, text)
     if m is not None:
         value, end = _from_decimal(m[2]), m.end()
         if m[1] == "-" or value >= U64:
@@ -115,10 +114,10 @@ def strtosz(text: str) -> int | Fault:
         if m is not None and not _is_digit(text[end + 1 : end + 2]):
             end += 1
         else:
-            part = _FRACTION.match(text, end)
+            part = re.match(_FRACTION, text[end:])
             if part is None:
                 return Fault.INVALID
-            end = part.end()
+            end += part.end()
             if part[1] == "-":
                 return _out_of_range(text, end)
             behind = float(part[2])
@@ -141,7 +140,7 @@ def _out_of_range(text: str, end: int) -> Fault:
 
 
 def _hexadecimal(text: str) -> int | Fault:
-    m = _HEX.fullmatch(text)
+    m = re.fullmatch(_HEX, text)
     if m is None:
         return Fault.INVALID
     value = int(m[1], 16)

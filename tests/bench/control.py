@@ -108,9 +108,9 @@ def measure_qmp(qmp: Qmp, count: int) -> dict[str, list[float]]:
     samples: dict[str, list[float]] = {"pause": [], "resume": []}
     rng = random.Random(1)
     for i in range(count + WARMUP):
-        time.sleep(rng.uniform(*GAP_S))
+        time.sleep(rng.uniform(*GAP_S))  # the harts compute for a random time: no request meets a fixed phase
         pause = qmp.command_until("stop", "STOP")
-        time.sleep(0.001)
+        time.sleep(0.001)  # let the stop settle: what is timed next is the resume alone
         resume = qmp.command_until("cont", "RESUME")
         if i >= WARMUP:
             samples["pause"].append(pause * 1e6)

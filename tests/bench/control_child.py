@@ -15,7 +15,8 @@ import random
 import sys
 import time
 
-from emu.init import Emulator, qemu_cleanup, qemu_init
+from emu.emulator import Emulator
+from emu.init import qemu_cleanup, qemu_init
 from emu.report import Reporter
 from emu.runstate.states import RunState
 
@@ -30,26 +31,27 @@ def serve(emulator: Emulator, seconds: float) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         emulator.loop.wait(nonblocking=True)
-        time.sleep(min(left, 0.001))
+        time.sleep(min(left, 0.001))  # the passing of time is what is asked for
 
 
 def measure(emulator: Emulator, count: int) -> dict[str, list[float]]:
     """Microseconds of each pause, resume, and resume until every hart runs."""
-    machine = emulator.machine
-    assert machine is not None
+    vm = emulator.vm
+    assert vm is not None
+    assert vm.fleet is not None
     samples: dict[str, list[float]] = {"pause": [], "resume": [], "running": []}
     rng = random.Random(1)
     serve(emulator, START_S)
     for i in range(count + WARMUP):
         serve(emulator, rng.uniform(*GAP_S))
         began = time.perf_counter()
-        machine.run.vm_stop(RunState.PAUSED)
+        vm.run.vm_stop(RunState.PAUSED)
         paused = time.perf_counter()
-        time.sleep(0.001)
+        time.sleep(0.001)  # as in control.measure_qmp, so that both engines are asked alike
         again = time.perf_counter()
-        machine.run.vm_start()
+        vm.run.vm_start()
         returned = time.perf_counter()
-        while not all(vcpu.acknowledged for vcpu in machine.fleet.vcpus):
+        while not all(vcpu.acknowledged for vcpu in vm.fleet.vcpus):
             time.sleep(LOOK_S)  # looking without a pause would keep a processor from the harts
         running = time.perf_counter()
         if i >= WARMUP:

@@ -390,6 +390,53 @@ def test_pty_talks_to_who_opens_it(
     turn(loop, lambda: port._stream is None)  # type: ignore[attr-defined]
 
 
+def test_a_socket_tells_when_a_peer_comes_and_goes(loop: MainLoop, tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    device = SocketChardev("s", loop, Address(path), server=True)
+    told: list[bool] = []
+    device.on_connection = told.append
+    assert not device.connected
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(path)
+            turn(loop, lambda: told == [True])
+            assert device.connected
+            device.attach(Front())
+        turn(loop, lambda: told == [True, False])
+        assert not device.connected
+        device.detach()
+        device.on_connection = told.append
+        told.clear()
+    device.close()
+
+
+def test_ports_of_a_mux_hear_of_the_peer_and_can_be_left() -> None:
+    base = Base()
+    mux = Mux("m", base, lambda: None)
+    first, second = mux.port(), mux.port()
+    fronts = Front(), Front(0)
+    told: list[tuple[str, bool]] = []
+    for port, front, name in zip((first, second), fronts, ("first", "second"), strict=True):
+        port.attach(front)
+        port.on_connection = lambda on, name=name: told.append((name, on))  # type: ignore[misc]
+    base.connected = True
+    base.on_connection(True)
+    assert told == [("first", True), ("second", True)]
+    assert first.connected
+    mux.receive(b"for the second")
+    second.detach()
+    mux.receive(b"to the first")
+    assert fronts[0].got == b"to the first"
+    base.on_connection(False)
+    assert told[2:] == [("first", False)]
+    first.detach()
+    mux.receive(b"to nobody")
+    third = mux.port()
+    third.attach(fronts[0])
+    mux.receive(b"!")
+    assert fronts[0].got == b"to the first!"
+
+
 def test_a_device_has_one_front_end() -> None:
     device = Chardev("x")
     device.attach(Front())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emu.errors import OptionError
-from emu.options.values import parse_bool, parse_number, parse_size
+from emu.options.values import Fault, parse_bool, parse_number, parse_size, strtod
 
 # text -> bytes; None: an error (BEHAVIOUR 3.1)
 SIZES: list[tuple[str, int | None]] = [
@@ -46,3 +46,15 @@ def test_number(text: str, value: int | None) -> None:
 def test_bool_takes_four_words_a_side_and_no_other(text: str) -> None:
     with pytest.raises(OptionError, match="expects 'on' or 'off'"):
         parse_bool("b", text)
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("0", 0.0), ("-0.0", 0.0), ("1", 1.0), (" +1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("1e3", 1000.0),
+    ("0x10", 16.0), ("0x1.8p1", 3.0), ("0x.8", 0.5), ("1e308", 1e308), ("0e-999", 0.0), ("00012", 12.0),
+    ("1e999", Fault.RANGE), ("-1e999", Fault.RANGE), ("1e-999", Fault.RANGE), ("1e-310", Fault.RANGE),
+    ("0x1p9999", Fault.RANGE), ("", Fault.INVALID), (".", Fault.INVALID), ("1e", Fault.INVALID),
+    ("1 ", Fault.INVALID), ("1_0", Fault.INVALID), ("inf", Fault.INVALID), ("nan", Fault.INVALID),
+    ("1.5x", Fault.INVALID), ("0x", Fault.INVALID), ("\u0663", Fault.INVALID),
+])  # fmt: skip
+def test_floating_point(text: str, value: float | Fault) -> None:
+    assert strtod(text) == value

@@ -192,8 +192,9 @@ def test_every_integer_type_has_its_range(type: IntType) -> None:
     if type.signed:
         assert read(str(low)) == low
     assert read(str(high)) == high
-    bits = re.sub("[A-Z]", "", type.name)
-    assert high == (1 << int(bits) - type.signed) - 1
+    bits = int(re.sub("[A-Z]", "", type.name))
+    assert high == (1 << bits - type.signed) - 1
+    assert low == (-(1 << bits - 1) if type.signed else 0)
     with pytest.raises(OptionError):
         read(str(high + 1))
     with pytest.raises(OptionError):

@@ -258,6 +258,12 @@ def test_sets_know_where_they_were_written() -> None:
     assert made.parse(ANY, "n=2").where == ("-m", "2")
 
 
+def test_a_first_value_needs_the_callers_leave_to_stand_alone() -> None:
+    for parse in (quiet().parse, quiet().parse_noisily):
+        assert parse(ANY, "x").items == [("x", "on")]
+        assert parse(ANY, "x", permit_abbrev=True).items == [("first", "x")]
+
+
 def test_flags_are_warned_about_before_what_is_wrong() -> None:
     said: list[str] = []
     made = OptionGroups(said.append)

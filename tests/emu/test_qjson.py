@@ -103,7 +103,7 @@ def test_the_end_of_a_text_ends_what_was_open(text: bytes, wanted: list[str]) ->
     parser = JsonParser()
     assert texts(parser.feed(text) + parser.flush()) == wanted
     assert parser.flush() == []
-    assert parser.feed(b"{}") == [{}]
+    assert parser.feed(b"1 {}") == [1, {}]
 
 
 def test_a_text_for_one_value() -> None:
@@ -338,7 +338,8 @@ def test_an_element_a_line() -> None:
 @pytest.mark.parametrize(("raw", "wanted"), [
     (b"a\"b\\c/\b\f\n\r\t\x01\x1f\x7f", '"a\\"b\\\\c/\\b\\f\\n\\r\\t\\u0001\\u001F\\u007F"'),
     ("é€😀".encode(), '"\\u00E9\\u20AC\\uD83D\\uDE00"'),
-    (b"\xff", '"\\uFFFD"'), (b"\x80\x80", '"\\uFFFD\\uFFFD"'), (b"\xc3", '"\\uFFFD"'),
+    (b"\xff", '"\\uFFFD"'), (b"\xfe\x80", '"\\uFFFD\\uFFFD"'), (b"\x80\x80", '"\\uFFFD\\uFFFD"'),
+    (b"\xc3", '"\\uFFFD"'),
     (b"\xe2\x82", '"\\uFFFD"'), (b"\xe2\x82x", '"\\uFFFDx"'), (b"\xed\xa0\x80", '"\\uFFFD"'),
     (b"\xc1\x81", '"\\uFFFD"'), (b"\xf8\x88\x80\x80\x80", '"\\uFFFD"'), (b"\xef\xbf\xbf", '"\\uFFFD"'),
     (b"\xc0\x80\xff", '"\\u0000\\uFFFD"'), (b"\xfd\xbf\xbf\xbf\xbf\xbf\xbf", '"\\uFFFD\\uFFFD"'),

@@ -20,6 +20,9 @@ LONE = "tests/system/test_output.py::test_a_character_appears_though_nothing_fol
 REPLACED = "tests/system/test_kill.py::test_a_worker_that_dies_while_a_reset_gathers_is_replaced_and_told"
 STORM = "tests/system/test_pause.py::test_storms_of_stop_cont_and_reset"
 WORKER = "tests/emu/test_worker.py"
+TEXTS = "tests/emu/test_option_table.py::test_what_becomes_of_a_text"
+SETS = "tests/emu/test_qemuopts.py"
+STREAMS = "tests/emu/test_qjson.py"
 
 
 @dataclass(frozen=True)
@@ -213,5 +216,42 @@ MUTANTS: tuple[Mutant, ...] = (
         (LONE,),
         r"did not come",
         tries=3,
+    ),
+    Mutant(
+        "ids-found-where-names-are-implied",
+        "emu/options/qemuopts.py",
+        'for name, value, _ in split(params) if name == "id"',
+        'for name, value, _ in split(params, "first") if name == "id"',
+        "the id is found before implied names mean anything (BEHAVIOUR 3.1)",
+        (TEXTS,),
+        r"id",
+    ),
+    Mutant(
+        "merged-options-survive-an-error",
+        "emu/options/option_groups.py",
+        "        except OptionError:\n            self.delete(opts)\n            raise\n"
+        "        return opts\n\n    def parse_noisily",
+        "        except OptionError:\n            raise\n        return opts\n\n    def parse_noisily",
+        "after an error the whole set is gone, merged before or not (BEHAVIOUR 3.1)",
+        (SETS,),
+        r"test_a_bad_item|merging|assert",
+    ),
+    Mutant(
+        "a-list-with-a-hole",
+        "emu/options/keyval.py",
+        "            raise OptionError(f\"Parameter '{path}{i}' missing\")",
+        "            continue",
+        "a list has no gaps (BEHAVIOUR 3.2)",
+        (TEXTS,),
+        r"missing|KeyError",
+    ),
+    Mutant(
+        "json-goes-on-behind-a-wrong-byte",
+        "emu/core/qjson.py",
+        "                self._recovering = True\n",
+        "                self._recovering = False\n",
+        "behind a wrong byte, text is skipped up to where something could begin (emu/core/qjson.py)",
+        (STREAMS,),
+        r"stray|invalid keyword",
     ),
 )

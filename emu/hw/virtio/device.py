@@ -108,10 +108,12 @@ class VirtioDevice(Device):
         run = self.vm.run
         self.vm_running = run.states.running
         run.on_change(self._run_changed, self.depth())
+        self._later = self.vm.loop.deferred.new(self._answer_kicks)
 
     def unrealize(self) -> None:
         """Follow it no more."""
         self.vm.run.off_change(self._run_changed)
+        self._later.cancel()
         self.reset()
         self.queues.clear()
         self._handlers.clear()
@@ -209,6 +211,11 @@ class VirtioDevice(Device):
         else:
             self._kicked.add(n)
 
+    def kick_later(self, n: int) -> None:
+        """Go on with queue `n` on the next turn of the main loop."""
+        self._kicked.add(n)
+        self._later.schedule()
+
     def _answer_kicks(self) -> None:
         while self._kicked and self._may_work():
             n = min(self._kicked)
@@ -233,7 +240,7 @@ class VirtioDevice(Device):
         """A store; nothing beyond the end."""
         if off + size <= self.config_size:
             config = bytearray(self.config())
-            config[off : off + size] = value.to_bytes(size, "little")
+            config[off : off + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
             self.config_written(bytes(config))
 
     def acknowledge(self, bits: int) -> None:

@@ -165,7 +165,7 @@ class VirtioMmio(RegisterDevice):
         """A store."""
         if size == 8:
             self.write(off, 4, value & MASK32)
-            self.write(off + 4, 4, value >> 32)
+            self.write(off + 4, 4, value >> 32 & MASK32)
         elif self.device is None:
             if off < CONFIG and size != 4:
                 self._mistake("write", off, size)
@@ -225,7 +225,8 @@ class VirtioMmio(RegisterDevice):
         if not self.force_legacy:
             self._driver_features[self._driver_features_sel] = value
         elif self._driver_features_sel:
-            self.guest_error(f"{self.name}: features beyond bit 31 in the legacy interface")
+            if value:  # Linux stores a 0 there
+                self.guest_error(f"{self.name}: features beyond bit 31 in the legacy interface")
         else:
             self._there.set_features(value)
 
