@@ -16,9 +16,10 @@ from tests.bench.tasks import Context
 
 SCALE = 50
 TASKS = {task.name: task for task in tasks()}
+ROWS = ("control-1", "control-4", "memory-bare", "start", "start-none", "start-virt")
 
 
-@pytest.mark.parametrize("name", ["control-1", "control-4", "memory-bare", "start", "start-none", "start-virt"])
+@pytest.mark.parametrize("name", ROWS)
 def test_a_row_has_a_figure_for_each_of_its_metrics(name: str, tmp_path: Path) -> None:
     task = TASKS[name]
     outcome = task.run(find_ours(None), Context(Caches(tmp_path), SCALE, 120))
