@@ -478,9 +478,10 @@ def test_short_forms(text: str, spec: Spec) -> None:
 
 @pytest.mark.parametrize(("text", "message"), [
     ("foo,id=x", "'foo' is not a valid char driver name"),
-    ("ringbuf,id=x", "Option not supported in this build"),
+    ("ringbuf,id=x", "'ringbuf' is not a valid char driver name"),  # as where it is not built in
     ("file,id=a", "chardev: file: no filename given"),
-    ("socket,id=a", "None or one of 'path', 'fd' or 'host' option required."),
+    ("socket,id=a", "Unable to parse FD number "),
+    ("socket,id=a,path=/x,host=y", "None or one of 'path', 'fd' or 'host' option required."),
     ("socket,id=a,host=h", "chardev: socket: no port given"),
     ("socket,id=a,path=p,wait=on", "'wait' option is incompatible with socket in client connect mode"),
     ("socket,id=a,path=p,telnet=on", "chardev: socket: 'telnet' is not supported in this build"),

@@ -58,7 +58,8 @@ def test_what_the_machine_lacks_is_not_added() -> None:
 
 
 @pytest.mark.parametrize(("drivers", "gone"), [
-    (("VGA",), {"vga"}), (("virtio-vga",), {"vga"}), (("ide-cd",), {"cdrom"}), (("floppy", "isa-fdc"), {"floppy"}),
+    (("VGA",), {"vga"}), (("virtio-vga",), {"vga"}), (("ide-cd",), {"cdrom"}),
+    (("floppy", "isa-fdc"), {"floppy"}),
     (("virtio-net-pci",), set()),
 ])  # fmt: skip
 def test_drivers_stand_for_defaults(drivers: tuple[str, ...], gone: set[str]) -> None:

@@ -17,7 +17,12 @@ load_topics()
 ALL = list(dict.fromkeys(OPTIONS.values()))
 # BEHAVIOUR 3.4: the complete table for this target, and what it takes no argument
 NO_ARGUMENT = frozenset(
-    ["h", "help", "version", "mem-prealloc", "snapshot", "usb", "nographic", "full-screen", "win2k-hack", "no-fd-bootchk", "preconfig", "S", "s", "enable-kvm", "no-reboot", "no-shutdown", "daemonize", "only-migratable", "nodefaults", "semihosting", "old-param", "no-user-config", "enable-sync-profile", "perfmap", "jitdump", "xen-attach", "xen-domid-restrict"]
+    [
+        "h", "help", "version", "mem-prealloc", "snapshot", "usb", "nographic", "full-screen",
+        "win2k-hack", "no-fd-bootchk", "preconfig", "S", "s", "enable-kvm", "no-reboot", "no-shutdown",
+        "daemonize", "only-migratable", "nodefaults", "semihosting", "old-param", "no-user-config",
+        "enable-sync-profile", "perfmap", "jitdump", "xen-attach", "xen-domid-restrict",
+    ]
 )
 
 

@@ -1,6 +1,6 @@
 """The generated completion, in the shells that it is for.
 
-bash: the function is called as bash calls it, with COMP_LINE and its like, in a bash that has read the script.
+bash: the function is called as bash calls it, with COMP_LINE and its like, in one that has read the script.
 zsh: a real zsh in a pseudo terminal is given keys, and what it offers is read from the screen.
 """
 

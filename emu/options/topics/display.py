@@ -17,7 +17,8 @@ DISPLAY_HELP = (
 
 
 @option("k", args="language", after="mem-prealloc",
-        why="there is no keyboard, which is said", help="use keyboard layout (there is no keyboard)")  # fmt: skip
+        why="there is no keyboard, which is said",
+        help="use keyboard layout (there is no keyboard)")  # fmt: skip
 def keyboard(s: Settings, _arg: str) -> None:
     """Nothing would use it, as in QEMU without a display."""
     s.warn("there is no keyboard: the layout has no effect")
