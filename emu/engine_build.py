@@ -1,4 +1,4 @@
-"""The engine of these sources on this host: found in the cache, or built there, once, with progress.
+"""Builds the engine of these sources on this host, once, with progress. `emu.engine_load` looks for it first.
 
 The builder is a process of its own (`python -m vcpu_worker.codegen.build`): it imports the compiler, and an
 error of LLVM's ends the process it happens in. One builder at a time, by a file lock; who waited finds the
@@ -23,20 +23,14 @@ from emu.errors import HostError, strerror
 from emu.report import Reporter
 from ipc import engine
 from ipc.engine import Engine
-from ipc.errors import EngineMissing, ResourceError
+from ipc.errors import EngineMissing
 
 _PR_SET_PDEATHSIG = 1
 _LAST_LINES = 20
 
 
-def load_engine(reporter: Reporter) -> Engine:
-    """The engine, built first if need be. Errors: HostError."""
-    try:
-        return engine.load()
-    except EngineMissing:
-        pass
-    except (ResourceError, OSError) as error:
-        raise HostError(f"cannot load the engine: {error}") from error
+def build_engine(reporter: Reporter) -> Engine:
+    """The engine, which was not there. Errors: HostError."""
     with _writable_cache(reporter), _locked():
         try:
             return engine.load()  # somebody else may have built it while we waited

@@ -219,7 +219,7 @@ def qemu_init_board(e: Emulator) -> Vm:
 
 def _engine(e: Emulator) -> Engine:
     """The engine: from the cache, or built with a progress bar."""
-    from emu.engine_build import load_engine
+    from emu.engine_load import load_engine
 
     return load_engine(e.reporter)
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 import mmap
 from typing import Protocol
 
-from ipc.codec import kick_template
 from ipc.engine import host_calls
 from ipc.layout import HART, View
-from ipc.messages import FROM_MAIN, KickCause
 from ipc.segment import address_of
 
 SERVED = 1  # scratch word that holds the value read, as in vcpu_worker.hart.mmio
@@ -39,6 +37,10 @@ class InHart:
     """
 
     def __init__(self, engine: Natives, header: int, slots: int) -> None:
+        # here, at the first access: the declarations of messages take 15 ms, which no start should wait for
+        from ipc.codec import kick_template
+        from ipc.messages import FROM_MAIN, KickCause
+
         self._engine = engine
         self._slots = slots
         self._memory = mmap.mmap(-1, HART.size)
