@@ -58,13 +58,21 @@ class NotSuspended(UserError):
         super().__init__("Unable to wake up: guest is not in suspended state")
 
 
+def _no_hart() -> None:
+    """cpu_stop_current where no hart has asked."""
+
+
 class Requests:
-    """The flags. `notify` wakes the main loop."""
+    """The flags. `notify` wakes the main loop.
+
+    stop_current: cpu_stop_current of the harts, for requests that the asking hart must not run past.
+    """
 
     def __init__(self, states: RunStates, actions: Actions, notify: Callable[[], None]) -> None:
         self._states = states
         self._actions = actions
         self._notify = notify
+        self.stop_current: Callable[[], None] = _no_hart
         self.any = False  # set with each request, so that a turn without one costs one look
         self.debug = False
         self.suspend = False
@@ -90,6 +98,7 @@ class Requests:
         """The guest wants to sleep; nothing if it does."""
         if self._states.current is not RunState.SUSPENDED:
             self.suspend = True
+            self.stop_current()
             self._ask()
 
     def shutdown_request(self, cause: Cause, exit_code: int | None = None) -> None:
@@ -111,6 +120,7 @@ class Requests:
             self.shutdown = cause
         else:
             self.reset = cause
+        self.stop_current()
         self._ask()
 
     def wakeup_request(self, reason: WakeupReason) -> None:
@@ -134,6 +144,7 @@ class Requests:
     def vmstop_request(self, state: RunState) -> None:
         """Stop the machine in `state`, from where it cannot be stopped at once. The last one wins."""
         self.vmstop = state
+        self.stop_current()
         self._ask()
 
     # -- taken by the control, each once

@@ -585,7 +585,7 @@ def test_a_query_is_answered_running_or_not(desk: Desk) -> None:
     desk.want(Want.RUN)
 
     def asked(slot: View) -> Exit:
-        desk.vcpu.query(5)
+        desk.vcpu.ask(Query(5))
         return Exit.EVENT
 
     desk.then(asked, Want.QUIT)
@@ -640,7 +640,7 @@ def test_an_impossible_state_of_the_engine_is_told(desk: Desk) -> None:
 
 def test_main_takes_what_a_hart_sends(desk: Desk) -> None:
     desk.want(Want.QUIT)
-    desk.vcpu.query(9)
+    desk.vcpu.ask(Query(9))
     reports: list[Report] = []
     assert desk.born().run() == 0
     up = Upcalls(reports.append)
@@ -687,7 +687,7 @@ def test_a_full_channel_to_main_is_waited_for(desk: Desk) -> None:
     up = Upcalls(reports.append)
 
     def asked(slot: View) -> Exit:
-        desk.vcpu.query(slot.get("n_traps"))
+        desk.vcpu.ask(Query(slot.get("n_traps")))
         slot.set("n_traps", slot.get("n_traps") + 1)
         return Exit.EVENT
 
@@ -733,7 +733,7 @@ def test_every_access_is_done_exactly_once_whatever_main_does_meanwhile(desk: De
         elif what < 0.7:
             desk.want(rng.choice((Want.STOP, Want.RUN)))
         elif what < 0.8:
-            desk.vcpu.query(1)
+            desk.vcpu.ask(Query(1))
         else:
             desk.bell.ring()
 
