@@ -207,7 +207,7 @@ class Fleet:
     def async_run_on_cpu(
         self, hart: int, item: WorkItem, done: Callable[[bool], None] | None = None
     ) -> None:
-        """Have a hart do `item`, whatever its state; never waits. done(whether it was): once, later or now."""
+        """Have a hart do `item`, whatever its state; never waits. done(whether it was) is called once."""
         self.work.ask(hart, item, done or (lambda was_done: None))
 
     def run_on_cpu(self, hart: int, item: WorkItem) -> bool:
