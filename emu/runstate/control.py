@@ -145,9 +145,10 @@ class VmControl:
         log: Callable[[str], None],
         actions: Actions | None = None,
     ) -> None:
-        self.states = RunStates()
+        self.states = RunStates(self._publish)
         self.actions = actions or Actions()
-        self.requests = Requests(self.states, self.actions, notify)
+        self.publish: Callable[[RunState, list[str]], None] = lambda state, pending: None
+        self.requests = Requests(self.states, self.actions, self._asked)
         self.events = Events()
         self.attached: list[Callable[[], bool]] = []
         self.wakeup_supported = False
@@ -174,6 +175,14 @@ class VmControl:
         """Here are the harts."""
         self._fleet = fleet
         self.requests.stop_current = fleet.stop_current
+
+    def _asked(self) -> None:
+        self._publish()
+        self._notify()
+
+    def _publish(self) -> None:
+        """Whoever looks at the process from outside sees its state, and what it has still to do."""
+        self.publish(self.states.current, self.requests.pending())
 
     # -- who wants to know
 
@@ -340,6 +349,7 @@ class VmControl:
         status = self._do_requests()
         if status is None:
             self._fleet.go_on()
+        self._publish()
         return status
 
     def _do_requests(self) -> int | None:

@@ -58,6 +58,9 @@ class NotSuspended(UserError):
         super().__init__("Unable to wake up: guest is not in suspended state")
 
 
+ORDER = ("debug", "suspend", "shutdown", "reset", "wakeup", "powerdown", "vmstop")  # main_loop_should_exit
+
+
 def _no_hart() -> None:
     """cpu_stop_current where no hart has asked."""
 
@@ -146,6 +149,10 @@ class Requests:
         self.vmstop = state
         self.stop_current()
         self._ask()
+
+    def pending(self) -> list[str]:
+        """What is asked and not done, in the order in which it will be done."""
+        return [name for name in ORDER if getattr(self, name) not in (False, None, Cause.NONE)]
 
     # -- taken by the control, each once
 
