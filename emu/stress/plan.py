@@ -109,7 +109,7 @@ Operation = Callable[[Run], None]
 
 @dataclass(frozen=True)
 class Entry:
-    """weight: how often it comes, relative to others; needs: what the machine must be able to do, "" for any."""
+    """weight: how often it comes, relative to others; needs: what the guest must do for it, or ""."""
 
     name: str
     weight: int

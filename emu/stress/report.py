@@ -15,7 +15,7 @@ LAST = 40  # operations and events that are shown
 
 @dataclass(frozen=True)
 class Failure:
-    """wrong: one line; step: of the sequence, from 1; done: operations; situation: None: nothing can be seen."""
+    """wrong: a line; step: from 1; done: operations; situation: None if it cannot be seen."""
 
     wrong: str
     seed: int

@@ -18,6 +18,7 @@ from ipc.layout import RING_SLOTS, TRACE_ASM, TRACE_INT, Exit, HartState, View, 
 from ipc.messages import (
     FROM_MAIN,
     Ack,
+    Done,
     Fatal,
     FatalKind,
     Kick,
@@ -26,6 +27,8 @@ from ipc.messages import (
     Query,
     Ready,
     Report,
+    Work,
+    WorkItem,
 )
 from ipc.sbi import Error
 from ipc.segment import Control
@@ -594,6 +597,21 @@ def test_a_query_is_answered_running_or_not(desk: Desk) -> None:
     reports = [m for m in desk.inbox if isinstance(m, Report)]
     assert [r.seq for r in reports] == [4, 5]
     assert (reports[1].pc, reports[1].priv, reports[1].retired) == (0x8000_1234, 1, 60)
+
+
+def test_work_is_done_between_instructions_and_answered(desk: Desk) -> None:
+    desk.slot.set("code_epoch", 41)
+    desk.want(Want.RUN)
+
+    def asked(slot: View) -> Exit:
+        desk.vcpu.ask(Work(8, WorkItem.BARRIER))
+        return Exit.EVENT
+
+    desk.then(asked, Want.QUIT)
+    desk.vcpu.tell(Work(7, WorkItem.FORGET_CODE))
+    assert desk.live() == 0
+    assert [m for m in desk.inbox if isinstance(m, Done)] == [Done(0, 7), Done(0, 8)]
+    assert desk.slot.get("code_epoch") == 42
 
 
 def fatal_of(desk: Desk) -> Fatal:
