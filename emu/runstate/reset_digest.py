@@ -34,7 +34,7 @@ _ENGINE_WORDS = frozenset({
 })  # fmt: skip
 _FIRST, _LAST = "x", "lr_addr"  # the architectural part
 _INTERRUPT_WORDS = ("msip", "mtimecmp", "hsm_state", "sbi_wait")
-_TRASH = 32  # x[32] takes writes to x0
+_REGISTERS = 32  # x[32] takes writes to x0
 _DIGITS = 16
 
 
@@ -58,15 +58,19 @@ def reset_state(vm: Vm) -> Iterator[tuple[str, bytes]]:
         yield f"rom {rom.name} at {rom.gpa:#x}", _loaded(vm, rom)
 
 
-def _hart(slot: View) -> bytes:
-    names = [place.field.name for place in slot.struct]
+def architectural_words() -> list[tuple[str, int]]:
+    """Name and number of elements of each field of a slot that a guest could see."""
+    from ipc.layout import HART
+
+    names = list(HART.fields)
     part = names[names.index(_FIRST) : names.index(_LAST) + 1]
-    out = []
-    for name in (*part, *_INTERRUPT_WORDS):
-        if name not in _ENGINE_WORDS:
-            count = _TRASH if name == "x" else slot.struct.fields[name].field.count
-            out.append(f"{name} {[slot.get(name, i) for i in range(count)]}\n")
-    return "".join(out).encode()
+    counts = {name: HART.fields[name].field.count for name in part if name not in _ENGINE_WORDS}
+    return list({**counts, "x": _REGISTERS}.items())
+
+
+def _hart(slot: View) -> bytes:
+    words = [*architectural_words(), *((name, 1) for name in _INTERRUPT_WORDS)]
+    return "".join(f"{name} {[slot.get(name, i) for i in range(count)]}\n" for name, count in words).encode()
 
 
 def _device(device: Device) -> bytes:
