@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from emu.options.default_devices import DefaultDevices
     from emu.options.drives import Drive
     from emu.options.settings import Settings
+    from emu.runstate.control import VmControl
     from emu.vm import LateClock, Vm
 
 
@@ -30,6 +31,7 @@ class Emulator:
     log: Log
     loop: MainLoop
     late: LateClock
+    run: VmControl
     chardevs: Chardevs
     machine: MachineState
     defaults: DefaultDevices

@@ -150,9 +150,11 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
     from emu.loop.poll import MainLoop
     from emu.loop.timers import Clocks
     from emu.options import icount, judges
+    from emu.options.actions import judge_actions
     from emu.options.clock import judge_rtc
     from emu.qom import compat
     from emu.qom.object import root
+    from emu.runstate.control import VmControl
     from emu.vm import LateClock
 
     compat.forget()
@@ -171,7 +173,9 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
         raise UserError(f"Display '{s.display}' is not available, please check your install")
     late = LateClock()
     loop = MainLoop(Clocks(late.now_ns))
-    emulator = Emulator(s, rtc, log, loop, late, machine=machine, defaults=defaults, chardevs=Chardevs(
+    run = VmControl(late, loop.clocks.virtual, loop.notify, s.reporter.say)
+    run.actions.set(judge_actions(s))
+    emulator = Emulator(s, rtc, log, loop, late, run, machine=machine, defaults=defaults, chardevs=Chardevs(
         loop, lambda: _quit_from_console(emulator), lambda text: s.reporter.info(text, s.where),
         s.escape))  # fmt: skip
     machine.chardevs = emulator.chardevs
@@ -182,9 +186,7 @@ def _quit_from_console(e: Emulator) -> None:
     """Ctrl-A x."""
     from emu.runstate.requests import Cause
 
-    if e.vm is None:
-        raise Leave("")
-    e.vm.run.requests.shutdown_request(Cause.HOST_QMP_QUIT)
+    e.run.requests.shutdown_request(Cause.HOST_QMP_QUIT)
 
 
 def qemu_judge_board_options(e: Emulator) -> None:
@@ -197,21 +199,13 @@ def qemu_judge_board_options(e: Emulator) -> None:
 
 def qemu_init_board(e: Emulator) -> Vm:
     """Memory, harts, devices; firmware, kernel and initrd."""
-    from emu.options.actions import judge_actions
-    from emu.runstate.requests import Actions, PanicAction, RebootAction, ShutdownAction
     from emu.vm import Host, Vm
 
     assert e.accel is not None
-    said = judge_actions(e.settings)
-    actions = Actions(
-        RebootAction(said.get("reboot", "reset")), ShutdownAction(said.get("shutdown", "poweroff")),
-        PanicAction(said.get("panic", "shutdown")),
-    )  # fmt: skip
     host = Host(
-        e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, actions, e.accel.executes, data_dirs(e.settings),
-        e.serial,
+        e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, e.accel.executes, data_dirs(e.settings), e.serial,
     )  # fmt: skip
-    vm = e.vm = e.machine.vm = Vm(host, e.late, lambda: _engine(e))
+    vm = e.vm = e.machine.vm = Vm(host, e.run, e.late, lambda: _engine(e))
     vm.machine = e.machine
     e.machine.init()
     return vm

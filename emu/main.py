@@ -107,8 +107,6 @@ def _nobody_reads() -> None:
 
 def qemu_main_loop(e: Emulator) -> int:
     """Turns of the loop until something ends the machine: exit status."""
-    vm = e.vm
-    assert vm is not None
-    while (status := vm.run.should_exit()) is None:
+    while (status := e.run.should_exit()) is None:
         e.loop.wait()
     return status

@@ -26,8 +26,8 @@ from emu.errors import HostError
 from emu.loop.poll import MainLoop
 from emu.loop.timers import Clock, Clocks
 from emu.options.clock import RtcClock, RtcConfig
-from emu.runstate.control import GuestTime, HartLoss, VmControl
-from emu.runstate.requests import Actions, Cause
+from emu.runstate.control import GuestTime, HartLoss, NoHarts, VmControl
+from emu.runstate.requests import Cause
 from emu.workers.checkpoints import Checkpoints
 from ipc.errors import IpcError, ResourceError
 
@@ -54,7 +54,6 @@ class Host:
     log_line: Callable[[str], None]
     chardevs: Chardevs
     rtc: RtcConfig = field(default_factory=RtcConfig)
-    actions: Actions = field(default_factory=Actions)
     executes: bool = True  # whether harts run guest code
     data_dirs: list[str] = field(default_factory=list)  # where firmware is searched
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
@@ -69,6 +68,16 @@ class LateClock:
     def now_ns(self) -> int:
         """Guest time, ns."""
         return 0 if self._clock is None else self._clock.now_ns()
+
+    def enable(self) -> None:
+        """Let it run."""
+        if self._clock is not None:
+            self._clock.enable()
+
+    def disable(self) -> None:
+        """Stop it."""
+        if self._clock is not None:
+            self._clock.disable()
 
     def connect(self, clock: GuestTime) -> None:
         """Here it is."""
@@ -106,30 +115,6 @@ class HandClock:
         """Nothing."""
 
 
-class NoHarts:
-    """A fleet of none: every request is done at once."""
-
-    def pause_all(self) -> None:
-        """Done."""
-
-    def resume_all(self) -> None:
-        """Done."""
-
-    def reset_all(self) -> None:
-        """Done."""
-
-    def is_lost(self, hart: int) -> bool:
-        """Never."""
-        return False
-
-    def any_lost(self) -> bool:
-        """Never."""
-        return False
-
-    def quit(self) -> None:
-        """Done."""
-
-
 class SbiHandler(Protocol):
     """Answers SBI calls that reach the main loop (emu.workers.sbi.Sbi)."""
 
@@ -155,10 +140,12 @@ class Vm:
     control: Control
     ram: Ram
     memory: GuestMemory
-    run: VmControl
 
-    def __init__(self, host: Host, late: LateClock, load_engine: Callable[[], Engine]) -> None:
+    def __init__(
+        self, host: Host, run: VmControl, late: LateClock, load_engine: Callable[[], Engine]
+    ) -> None:
         self.host = host
+        self.run = run
         self.loop = host.loop
         self.clocks: Clocks = host.loop.clocks
         self.log = host.log
@@ -256,11 +243,7 @@ class Vm:
 
     def _control_by(self, fleet: Fleet | NoHarts, clock: GuestTime) -> None:
         self._late.connect(clock)
-        host = self.host
-        self.run = VmControl(
-            fleet, clock, self.clocks.virtual, host.loop.notify, host.log_line, lambda name, data: None,
-            host.actions,
-        )  # fmt: skip
+        self.run.connect(fleet)
         self.run.on_reset(self._reset)
         self._built = True
 

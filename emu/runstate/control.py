@@ -17,15 +17,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from emu.errors import UserError
 from emu.loop.notify import Caught, command_of
 from emu.loop.timers import Clock
-from emu.runstate.requests import Actions, Cause, PanicAction, Requests, ShutdownAction
+from emu.runstate.actions import Actions, PanicAction, ShutdownAction
+from emu.runstate.events import EventData, Events
+from emu.runstate.requests import Cause, Requests, WakeupReason
 from emu.runstate.states import LEGAL, RunState, RunStates
 
 NEEDS_RESET_TEXT = "Resetting the Virtual Machine is required"
-EventValue = str | int | bool
-EventData = dict[str, EventValue]
-EventSink = Callable[[str, EventData], None]
 ChangeHandler = Callable[[bool, RunState], None]
 EXIT_LOST = 1
 
@@ -76,43 +76,68 @@ class GuestTime(Protocol):
         ...
 
 
-class ResetRequired(Exception):
+class ResetRequired(UserError):
     """The machine cannot go on from here without a reset. The text is QEMU's."""
 
     def __init__(self) -> None:
         super().__init__(NEEDS_RESET_TEXT)
 
 
-def _nobody() -> bool:
-    return False
+class NoHarts:
+    """A fleet of none: every request is done at once."""
+
+    def pause_all(self) -> None:
+        """Done."""
+
+    def resume_all(self) -> None:
+        """Done."""
+
+    def reset_all(self) -> None:
+        """Done."""
+
+    def is_lost(self, hart: int) -> bool:
+        """Never."""
+        return False
+
+    def any_lost(self) -> bool:
+        """Never."""
+        return False
+
+    def quit(self) -> None:
+        """Done."""
 
 
 class VmControl:
-    """The machine's run control. Collaborators are given; `log` takes one line without a program name."""
+    """The machine's run control. Collaborators are given; `log` takes one line without a program name.
+
+    guest_time may move to another clock later, and `connect` gives the harts: there is a control, and a
+    state, before there is a machine (-preconfig).
+    attached: whether somebody could ask for a reset (monitors, a debugger), each asked in turn.
+    """
 
     def __init__(
         self,
-        fleet: Fleet,
         guest_time: GuestTime,
         virtual: Clock,
         notify: Callable[[], None],
         log: Callable[[str], None],
-        event: EventSink,
         actions: Actions | None = None,
-        attached: Callable[[], bool] = _nobody,
     ) -> None:
         self.states = RunStates()
         self.actions = actions or Actions()
         self.requests = Requests(self.states, self.actions, notify)
-        self._fleet = fleet
+        self.events = Events()
+        self.attached: list[Callable[[], bool]] = []
+        self.wakeup_supported = False
+        self._fleet: Fleet = NoHarts()
         self._time = guest_time
         self._virtual = virtual
         self._notify = notify
         self._log = log
-        self._event = event
-        self._attached = attached
+        self._event = self.events.emit
         self._was_suspended = False
         self._frozen = False
+        self._exit_now = False
         self.report_kill = True  # a qtest driver ends us by a signal as a matter of course
         self._losses: list[HartLoss] = []
         self._change: list[tuple[int, int, ChangeHandler]] = []
@@ -120,6 +145,12 @@ class VmControl:
         self._reset: list[Callable[[Cause], None]] = []
         self._powerdown: list[Callable[[], None]] = []
         self._shutdown: list[Callable[[Cause], None]] = []
+        self._suspend_handlers: list[Callable[[], None]] = []
+        self._wakeup_handlers: list[Callable[[WakeupReason], None]] = []
+
+    def connect(self, fleet: Fleet) -> None:
+        """Here are the harts."""
+        self._fleet = fleet
 
     # -- who wants to know
 
@@ -134,7 +165,19 @@ class VmControl:
 
     def emit(self, name: str, data: EventData) -> None:
         """An event that a device has to tell."""
-        self._event(name, data)
+        self.events.emit(name, data)
+
+    def on_suspend(self, handler: Callable[[], None]) -> None:
+        """The machine has gone to sleep."""
+        self._suspend_handlers.append(handler)
+
+    def on_wakeup(self, handler: Callable[[WakeupReason], None]) -> None:
+        """The machine is about to wake; its harts are stopped."""
+        self._wakeup_handlers.append(handler)
+
+    def support_wakeup(self) -> None:
+        """The board has what it takes to sleep and to wake (qemu_register_wakeup_support)."""
+        self.wakeup_supported = True
 
     def on_reset(self, handler: Callable[[Cause], None]) -> None:
         """Reset devices and memory contents; the harts follow after all handlers."""
@@ -152,6 +195,16 @@ class VmControl:
         """A worker died in guest code. Dealt with on the next turn of the loop."""
         self._losses.append(loss)
         self._notify()
+
+    def exit_at_once(self) -> None:
+        """The process ends with status 0 on the next turn, and nobody is told (watchdog=poweroff)."""
+        self._exit_now = True
+        self.requests.any = True
+        self._notify()
+
+    def inject_nmi(self) -> None:
+        """An NMI for the first CPU; RISC-V harts of this board have none. Errors: UserError."""
+        raise UserError("machine does not provide NMIs")
 
     # -- start and stop
 
@@ -231,6 +284,8 @@ class VmControl:
         if not r.any and not self._losses:
             return None
         r.any = False
+        if self._exit_now:
+            return 0
         status = self._handle_losses()
         if status is not None:
             return status
@@ -261,11 +316,17 @@ class VmControl:
 
     def _suspend(self) -> None:
         self._pause_vcpus()
+        for handler in list(self._suspend_handlers):
+            handler()
         self.states.set(RunState.SUSPENDED)
         self._event("SUSPEND", {})
 
     def _wake_up(self) -> None:
         self._pause_vcpus()
+        reason = self.requests.wakeup
+        assert reason is not None
+        for handler in list(self._wakeup_handlers):
+            handler(reason)
         self.requests.wakeup = None
         self._resume_vcpus()
         self._event("WAKEUP", {})
@@ -299,7 +360,7 @@ class VmControl:
                 "X_VCPU_LOST", {"cpu-index": loss.hart, "signal": loss.signal, "last-pc": loss.last_pc}
             )
             self._log(loss.text)
-            if not self._attached():
+            if not any(attached() for attached in self.attached):
                 return EXIT_LOST
         return None
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from emu.errors import UserError
 from emu.loop.notify import Caught
+from emu.runstate.actions import Actions, RebootAction, ShutdownAction
 from emu.runstate.states import RunState, RunStates
 
 
@@ -42,38 +43,6 @@ class Cause(enum.IntEnum):
         return self.name.lower().replace("_", "-")
 
 
-class RebootAction(enum.Enum):
-    """-action reboot="""
-
-    RESET = "reset"
-    SHUTDOWN = "shutdown"
-
-
-class ShutdownAction(enum.Enum):
-    """-action shutdown="""
-
-    POWEROFF = "poweroff"
-    PAUSE = "pause"
-
-
-class PanicAction(enum.Enum):
-    """-action panic="""
-
-    PAUSE = "pause"
-    SHUTDOWN = "shutdown"
-    EXIT_FAILURE = "exit-failure"
-    NONE = "none"
-
-
-@dataclass
-class Actions:
-    """What certain events lead to (BEHAVIOUR 1.6)."""
-
-    reboot: RebootAction = RebootAction.RESET
-    shutdown: ShutdownAction = ShutdownAction.POWEROFF
-    panic: PanicAction = PanicAction.SHUTDOWN
-
-
 class WakeupReason(enum.Enum):
     """Why a suspended machine wakes."""
 
@@ -82,7 +51,7 @@ class WakeupReason(enum.Enum):
     OTHER = "other"
 
 
-class NotSuspended(Exception):
+class NotSuspended(UserError):
     """A wakeup was asked for, but the guest is not suspended. The text is QEMU's."""
 
     def __init__(self) -> None:
@@ -104,6 +73,7 @@ class Requests:
         self.signal: Caught | None = None
         self.reset = Cause.NONE
         self.wakeup: WakeupReason | None = None
+        self.wakeup_reasons = set(WakeupReason)  # those that are not masked
         self.powerdown = False
         self.vmstop: RunState | None = None
 
@@ -144,9 +114,14 @@ class Requests:
         self._ask()
 
     def wakeup_request(self, reason: WakeupReason) -> None:
-        """Wake a suspended machine: the state is running at once. Errors: NotSuspended."""
+        """Wake a suspended machine: the state is running at once; nothing for a reason that is masked.
+
+        Errors: NotSuspended.
+        """
         if self._states.current is not RunState.SUSPENDED:
             raise NotSuspended
+        if reason not in self.wakeup_reasons:
+            return
         self._states.set(RunState.RUNNING)
         self.wakeup = reason
         self._ask()

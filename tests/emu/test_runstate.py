@@ -13,16 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from emu.loop.notify import Caught
 from emu.loop.timers import Clock, ClockType
-from emu.runstate.control import EventData, HartLoss, ResetRequired, VmControl
-from emu.runstate.requests import (
-    Actions,
-    Cause,
-    NotSuspended,
-    PanicAction,
-    RebootAction,
-    ShutdownAction,
-    WakeupReason,
-)
+from emu.runstate.actions import Actions, PanicAction, RebootAction, ShutdownAction
+from emu.runstate.control import HartLoss, ResetRequired, VmControl
+from emu.runstate.events import EventData
+from emu.runstate.requests import Cause, NotSuspended, WakeupReason
 from emu.runstate.states import LEGAL, RunState, RunStates
 
 S = RunState
@@ -102,15 +96,15 @@ class Machine:
         self.lost: set[int] = set()
         self.virtual = Clock(ClockType.VIRTUAL, lambda: 0, enabled=False)
         self.control = VmControl(
-            fleet=self,
             guest_time=self,
             virtual=self.virtual,
             notify=lambda: None,
             log=self.lines.append,
-            event=self._event,
             actions=Actions(**actions),  # type: ignore[arg-type]
-            attached=lambda: attached,
         )
+        self.control.connect(self)
+        self.control.events.subscribe(self._event)
+        self.control.attached.append(lambda: attached)
 
     def _event(self, name: str, data: EventData) -> None:
         self.seen.append(name)

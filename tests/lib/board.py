@@ -19,7 +19,8 @@ from emu.hw.sysbus import SysBusDevice
 from emu.loop.timers import Clock, Clocks, ClockType
 from emu.options.clock import RtcConfig
 from emu.qom.object import own_tree, root
-from emu.vm import HandClock, Host, LateClock, NoHarts, Vm
+from emu.runstate.control import NoHarts, VmControl
+from emu.vm import HandClock, Host, LateClock, Vm
 from ipc.layout import HART, HEADER, View
 
 D = TypeVar("D", bound=SysBusDevice)
@@ -97,7 +98,9 @@ class FakeVm(Vm):
         self.sets: list[tuple[int, bool]] = []
         loop = cast(Any, self.fake_loop)
         host_side = Host(loop, self.lines, self.lines.errors.append, cast(Any, None), rtc, executes=False)
-        super().__init__(host_side, LateClock(), lambda: cast(Any, self.words))
+        late = LateClock()
+        run = VmControl(late, loop.clocks.virtual, loop.notify, self.lines.errors.append)
+        super().__init__(host_side, run, late, lambda: cast(Any, self.words))
 
     def build(
         self, harts: int, ram: RamConfig, ram_base: int, rom: tuple[int, int], checkpoint: str = ""

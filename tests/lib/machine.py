@@ -126,14 +126,14 @@ class TestMachine:
             arena_bytes=1 << 20,
         )
         self.control = VmControl(
-            fleet=self.fleet,
             guest_time=time_,
             virtual=self.loop.clocks.virtual,
             notify=self.loop.notify,
             log=self.log,
-            event=lambda name, data: self.say(f"event {name}"),
-            attached=lambda: args.attached,
         )
+        self.control.connect(self.fleet)
+        self.control.events.subscribe(lambda name, data: self.say(f"event {name}"))
+        self.control.attached.append(lambda: args.attached)
         self.words = b""
 
     def sbi(self, hart: int, eid: int, fid: int, args: tuple[int, ...]) -> Answer:

@@ -28,8 +28,9 @@ from emu.qom.device import Device, ResetType, reset_bus
 from emu.qom.irq import Irq
 from emu.qom.monitor import device_del, qdev_device_add
 from emu.qom.object import own_tree, root
+from emu.runstate.control import NoHarts, VmControl
 from emu.runstate.states import RunState
-from emu.vm import HandClock, Host, LateClock, NoHarts, Vm
+from emu.vm import HandClock, Host, LateClock, Vm
 from ipc.layout import HEADER, View
 from ipc.ram import Backing, Ram
 from ipc.virtqueue import F_EVENT_IDX, F_VERSION_1, Rings, legacy_rings
@@ -101,7 +102,10 @@ class VirtioMachine(Vm):
         loop = MainLoop(Clocks(lambda: self.now_ns))
         chardevs = Chardevs(loop, lambda: None, self.lines.errors.append)
         host = Host(loop, self.lines, self.lines.errors.append, chardevs, executes=False)
-        super().__init__(host, LateClock(), cast(Any, lambda: None))
+        late = LateClock()
+        run = VmControl(late, loop.clocks.virtual, loop.notify, self.lines.errors.append)
+        run.events.subscribe(lambda name, data: self.events.append((name, data)))
+        super().__init__(host, run, late, cast(Any, lambda: None))
 
     def make(self) -> None:
         """RAM, and eight transports."""
@@ -109,7 +113,6 @@ class VirtioMachine(Vm):
         self.ram = Ram.create(RAM_BYTES, Backing.MEMFD)
         self.memory = GuestMemory(self.ram, BASE, memoryview(bytearray(4096)), 0x1000)
         self._control_by(NoHarts(), HandClock())
-        self.run._event = lambda name, data: self.events.append((name, data))
         assert self.machine is not None
         for i in range(SLOTS):
             mmio = VirtioMmio()
