@@ -61,16 +61,23 @@ class Chardev:
     """A character device that leads nowhere (`null`), and the base of the others.
 
     label: its id. filename: what query-chardev shows. connected: whether somebody is at the other end;
-    `on_connection` hears of each change.
+    `on_connection` hears of each change. offers_oob: whether a monitor there has that capability (QEMU's
+    could be served by another thread).
     """
 
     filename = "null"
     connected: bool = False
+    offers_oob: bool = False
 
     def __init__(self, label: str) -> None:
         self.label = label
         self.frontend: Frontend = NoFrontend()
         self.on_connection: Callable[[bool], None] = lambda connected: None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether input may come from there, now or later."""
+        return self.connected
 
     def attach(self, frontend: Frontend) -> None:
         """Connect the device. Errors: UserError if another one is."""
@@ -92,8 +99,15 @@ class Chardev:
         """Call the front end's `backend_writable` once when a write may succeed, or never will again."""
         self.frontend.backend_writable()
 
+    def flush(self) -> None:
+        """Write what is gathered at once, as far as it goes without waiting."""
+
     def accept_input(self) -> None:
         """The front end may take more."""
+
+    def take_fd(self) -> int | None:
+        """The descriptor that came with what was read last (SCM_RIGHTS); the caller's. None: none did."""
+        return None
 
     def take_terminal(self, signals: Signals) -> None:
         """From now on the terminal is ours, if the device leads to one."""

@@ -19,6 +19,8 @@ from emu.chardev.stream import Stream
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
 
+MOST_FDS = 16  # that come with one message
+
 
 @dataclass(frozen=True)
 class Address:
@@ -44,6 +46,8 @@ class Address:
 class SocketChardev(Chardev):
     """server: listen, else connect now. Bytes of a peer that left go nowhere."""
 
+    offers_oob = True
+
     def __init__(self, label: str, loop: MainLoop, address: Address, server: bool) -> None:
         super().__init__(label)
         self._loop = loop
@@ -51,6 +55,7 @@ class SocketChardev(Chardev):
         self._stream: Stream | None = None
         self._peer: socket.socket | None = None
         self._listener: socket.socket | None = None
+        self._fds: list[int] = []  # that came with what was read last
         if server:
             self._listener = _listen(address)
             loop.watch(self._listener, read=self._accept)
@@ -68,6 +73,11 @@ class SocketChardev(Chardev):
     def connected(self) -> bool:  # type: ignore[override]  # it changes as peers come and go
         """Whether there is a peer."""
         return self._stream is not None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a peer, or one may come."""
+        return self._stream is not None or self._listener is not None
 
     def wait_for_client(self) -> None:
         """Return when a client is connected."""
@@ -94,6 +104,7 @@ class SocketChardev(Chardev):
         self._stream = Stream(
             self._loop, fd, fd, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
             lambda: self.frontend.backend_writable(), self._ended,
+            self._read if self._address.path else os.read,
         )  # fmt: skip
         peer.detach()
         self.on_connection(True)
@@ -104,6 +115,7 @@ class SocketChardev(Chardev):
         if stream is None:
             return
         stream.close()
+        self._keep_fds([])
         self.on_connection(False)
         self.frontend.backend_writable()  # whoever waited for it waits in vain
         if self._listener is not None:
@@ -120,16 +132,46 @@ class SocketChardev(Chardev):
         else:
             self.frontend.backend_writable()
 
+    def flush(self) -> None:
+        """As `Chardev`."""
+        if self._stream:
+            self._stream.flush()
+
     def accept_input(self) -> None:
         """As `Chardev`."""
         if self._stream:
             self._stream.accept_input()
+
+    # -- descriptors
+
+    def _read(self, fd: int, size: int) -> bytes:
+        """recvmsg(2): descriptors that come replace those before them."""
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd)
+        try:
+            data, fds, _, _ = socket.recv_fds(peer, size, MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+        finally:
+            peer.detach()
+        if fds:
+            self._keep_fds(fds)
+        return data
+
+    def _keep_fds(self, fds: list[int]) -> None:
+        for fd in self._fds:
+            os.close(fd)
+        self._fds = fds
+
+    def take_fd(self) -> int | None:
+        """The first of them; the others are closed."""
+        fd = self._fds.pop(0) if self._fds else None
+        self._keep_fds([])
+        return fd
 
     def close(self) -> None:
         """Write the rest, hang up, remove the socket's file."""
         stream, self._stream = self._stream, None
         if stream:
             stream.close()
+        self._keep_fds([])
         listener, self._listener = self._listener, None
         if listener:
             self._loop.watch(listener)
