@@ -36,7 +36,7 @@ class FileChardev(Chardev):
             lambda: self.frontend.backend_writable(), lambda: None,
         )  # fmt: skip
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To the file."""
         return self._stream.write(data)
 

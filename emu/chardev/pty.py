@@ -67,7 +67,7 @@ class Pty(Chardev):
         self.frontend.backend_writable()
         self._look()
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To the other side, if it is open."""
         return self._stream.write(data) if self._stream else len(data)
 

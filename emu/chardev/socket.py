@@ -109,7 +109,7 @@ class SocketChardev(Chardev):
         if self._listener is not None:
             self._loop.watch(self._listener, read=self._accept)
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To the peer, if there is one."""
         return self._stream.write(data) if self._stream else len(data)
 

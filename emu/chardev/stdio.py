@@ -100,7 +100,7 @@ class Stdio(Chardev):
             signals.around_stop(self._terminal.restore, self._terminal.raw)
             self._terminal.raw()
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To standard output."""
         return self._stream.write(data)
 
