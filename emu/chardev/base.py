@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from emu.errors import UserError
 
 if TYPE_CHECKING:
+    from emu.chardev.log import CharLog
     from emu.loop.notify import Signals
 
 
@@ -73,7 +74,7 @@ class Chardev:
         self.frontend: Frontend = NoFrontend()
         self.on_connection: Callable[[bool], None] = lambda connected: None
         self.on_focus: Callable[[bool], None] = lambda gained: None
-        self.log: Callable[[bytes], None] | None = None
+        self.log: CharLog | None = None
 
     @property
     def used(self) -> bool:
@@ -97,7 +98,7 @@ class Chardev:
         """Take bytes for the outside; how many were taken. 0: blocked."""
         taken = self.put(data)
         if self.log is not None and taken:
-            self.log(data[:taken])
+            self.log.write(data[:taken])
         return taken
 
     def put(self, data: bytes) -> int:
