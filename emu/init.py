@@ -253,6 +253,7 @@ def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
     e.chardevs.take_terminal(e.signals)
     if e.settings.autostart:
         vm.run.vm_start()
+    e.chardevs.all_attached()
 
 
 def _start_qtest(e: Emulator, vm: Vm) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from emu.chardev.base import Chardev
+from emu.chardev.registry import Opening, char_driver
 from emu.chardev.stream import Stream
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
@@ -37,7 +38,7 @@ class FileChardev(Chardev):
             lambda: self.frontend.backend_writable(), lambda: None,
         )  # fmt: skip
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To the file."""
         return self._stream.write(data)
 
@@ -61,3 +62,9 @@ class FileChardev(Chardev):
     def close(self) -> None:
         """Write the rest."""
         self._stream.close()
+
+
+@char_driver("file")
+def open_file_chardev(o: Opening) -> Chardev:
+    """As `FileChardev`."""
+    return FileChardev(o.label, o.loop, o.spec.path, o.spec.append, o.spec.input_path)

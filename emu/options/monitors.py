@@ -49,7 +49,7 @@ def monitor_parse(s: Settings, text: str, mode: str, pretty: bool) -> None:
 
 def _chardev_opts(s: Settings, label: str, text: str) -> None:
     """The short form of a character device as a set of the group `chardev`."""
-    from emu.chardev.spec import compat_items
+    from emu.chardev.short_form import compat_items
 
     try:
         items = compat_items(text)

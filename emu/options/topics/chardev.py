@@ -8,7 +8,6 @@ from emu.errors import Leave
 from emu.options.option import Ask, Status, Topic, option
 from emu.options.settings import Settings
 
-CHARDEV_BACKENDS = ("file", "null", "pty", "socket", "stdio")
 _NO_MONITOR = "there are no monitors"
 _DEV = ("stdio", "mon:stdio", "null", "none", "pty", "file:", "unix:", "tcp:", "chardev:")
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)")
@@ -26,7 +25,9 @@ _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)")
 def chardev(s: Settings, arg: str) -> None:
     """Created before the machine, in the order of the line."""
     if s.parse("chardev", arg, implied=True).get("backend") in ("help", "?"):
-        names = "".join(f"\n  {name}" for name in CHARDEV_BACKENDS)
+        from emu.chardev.registry import driver_names
+
+        names = "".join(f"\n  {name}" for name in driver_names())
         raise Leave(f"Available chardev backend types: {names}\n")
 
 
