@@ -58,9 +58,9 @@ class Address:
         return f"{kind}:{self.host}:{self.port}{end}"
 
     def _family(self) -> socket.AddressFamily:
-        if self.ipv4 and not self.ipv6 or self.ipv6 is False and self.ipv4 is None:
+        if (self.ipv4 and not self.ipv6) or (self.ipv6 is False and self.ipv4 is None):
             return socket.AF_INET
-        if self.ipv6 and not self.ipv4 or self.ipv4 is False and self.ipv6 is None:
+        if (self.ipv6 and not self.ipv4) or (self.ipv4 is False and self.ipv6 is None):
             return socket.AF_INET6
         return socket.AF_UNSPEC
 
