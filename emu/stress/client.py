@@ -42,8 +42,12 @@ class Client:
         self.history: list[str] = []  # names of all
         self._sock = _connect(path, patience_s)
         self._text = b""
-        self._message()  # the greeting
-        self.command("qmp_capabilities")
+        try:
+            self._message()  # the greeting
+            self.command("qmp_capabilities")
+        except (Silent, Ended):
+            self.close()
+            raise
 
     def command(self, name: str, **arguments: Value) -> Reply:
         """Send a command and wait for its reply. Errors: Silent, Ended."""
