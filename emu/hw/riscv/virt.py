@@ -206,8 +206,7 @@ class VirtMachine(MachineState):
         """Memory contents as after power on, a fresh seed in the tree, no call of the SBI under way."""
         self.sbi.reset()
         if self.tree is not None and self.boot.fdt_at:
-            new_seed(self.tree)
-            self.boot.roms.replace("fdt", self.tree.pack())
+            self.boot.roms.replace("fdt", new_seed(self.tree, self.boot.roms.data("fdt")))
         self.boot.roms.restore(self.vm.memory.write)
 
 
