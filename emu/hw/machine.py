@@ -92,8 +92,9 @@ def _set_backend(machine: MachineState, visitor: Visitor, value: QValue) -> None
 
 def _smp_value(machine: MachineState) -> QValue:
     t = machine.smp
-    return {"cpus": t.cpus, "sockets": t.sockets, "cores": t.cores, "threads": t.threads,
-            "maxcpus": t.max_cpus}  # fmt: skip
+    others: dict[str, QValue] = dict.fromkeys(("drawers", "books", "dies", "clusters", "modules"), 1)
+    return others | {"cpus": t.cpus, "sockets": t.sockets, "cores": t.cores, "threads": t.threads,
+                     "maxcpus": t.max_cpus}  # fmt: skip
 
 
 @qom_type("machine", abstract=True)

@@ -173,7 +173,7 @@ def find_device(name: str) -> Device:
     if found is None:
         raise DeviceNotFound(name)
     if not isinstance(found, Device):
-        raise UserError(f"{name} is not a hotpluggable device")
+        raise UserError(f"{name} is not a device")
     return found
 
 
