@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from emu.errors import HostError, UserError, strerror
@@ -58,9 +57,9 @@ class Address:
         return f"{kind}:{self.host}:{self.port}{end}"
 
     def _family(self) -> socket.AddressFamily:
-        if self.ipv4 and not self.ipv6 or self.ipv6 is False and self.ipv4 is None:
+        if (self.ipv4 and not self.ipv6) or (self.ipv6 is False and self.ipv4 is None):
             return socket.AF_INET
-        if self.ipv6 and not self.ipv4 or self.ipv4 is False and self.ipv6 is None:
+        if (self.ipv6 and not self.ipv4) or (self.ipv4 is False and self.ipv6 is None):
             return socket.AF_INET6
         return socket.AF_UNSPEC
 
@@ -174,10 +173,9 @@ def shown_pair(s: socket.socket, kind: str, server: bool) -> str | None:
         return None
     if s.family not in (socket.AF_INET, socket.AF_INET6):
         return None
-    show: Callable[[tuple[str, int]], str] = lambda at: (
-        f"[{at[0]}]:{at[1]}" if s.family == socket.AF_INET6 else f"{at[0]}:{at[1]}"
-    )
-    return f"{kind}:{show(here[:2])}{',server=on' if server else ''} <-> {show(there[:2])}"
+    v6 = s.family == socket.AF_INET6
+    ends = [f"[{at[0]}]:{at[1]}" if v6 else f"{at[0]}:{at[1]}" for at in (here, there)]
+    return f"{kind}:{ends[0]}{',server=on' if server else ''} <-> {ends[1]}"
 
 
 def remove_ghost(path: str) -> None:

@@ -1,6 +1,6 @@
 """Makes character devices from their specs, keeps them by label, changes and removes them.
 
-Rule: a mux is reached by its label; the device behind it is called `LABEL-base`. Both are listed, as QEMU does.
+Rule: a mux is reached by its label; the device behind it is called `LABEL-base`. Both are listed.
 Source: BEHAVIOUR 5.4; texts of QEMU 10.0.13.
 """
 
@@ -65,6 +65,15 @@ class Chardevs:
             made.take_terminal(self._terminal)
         return made
 
+    def make_mux(self, label: str, base: str) -> None:
+        """A multiplexer on the device `base`, which is there. Errors: UserError."""
+        if label in self:
+            raise OptionError(f"Chardev with id '{label}' already exists")
+        found = self._open.get(base)
+        if found is None:
+            raise UserError(f"mux: base chardev {base} not found")
+        self._muxes[label] = Mux(label, found, self._quit, self._escape, opened=self._started)
+
     # -- finding
 
     def __contains__(self, label: object) -> bool:
@@ -117,9 +126,11 @@ class Chardevs:
             raise UserError(f"Chardev '{label}' is busy")
         if isinstance(found, Mux):
             del self._muxes[label]
-            found = self._open[label := found.base.label]
-        del self._open[label]
-        self._close(found)
+            found.base.detach()
+            label = f"{label}-base"  # what was made for it goes with it
+            if label not in self._open:
+                return
+        self._close(self._open.pop(label))
 
     # -- the process
 

@@ -233,8 +233,8 @@ class LineEditor:
         if len(words) > 1:
             self._out += b"\n"
         words.sort(key=lambda word: word.encode("utf-8", "surrogateescape"))
-        same = os.path.commonprefix(words).encode("utf-8", "surrogateescape")
-        self._insert(same[found.typed :])
+        same = os.path.commonprefix(words)  # noqa: RUF071  # of texts, as is meant
+        self._insert(same.encode("utf-8", "surrogateescape")[found.typed :])
         if len(words) > 1:
             self._list(words)
             self.show_prompt()
