@@ -64,10 +64,12 @@ class Chardev:
 
     label: its id. filename: what query-chardev shows. connected: whether somebody is at the other end;
     `on_connection` hears of each change. On a mux, `on_focus` hears that the keyboard comes (True) or goes.
+    offers_oob: whether a monitor there has that capability (QEMU's could be served by another thread).
     """
 
     filename = "null"
     connected: bool = False
+    offers_oob: bool = False
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -80,6 +82,11 @@ class Chardev:
     def used(self) -> bool:
         """Whether it has a front end."""
         return not isinstance(self.frontend, NoFrontend)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether input may come from there, now or later."""
+        return self.connected
 
     def attach(self, frontend: Frontend) -> None:
         """Connect the device. Errors: UserError if another one is."""
@@ -109,8 +116,15 @@ class Chardev:
         """Call the front end's `backend_writable` once when a write may succeed, or never will again."""
         self.frontend.backend_writable()
 
+    def flush(self) -> None:
+        """Write what is gathered at once, as far as it goes without waiting."""
+
     def accept_input(self) -> None:
         """The front end may take more."""
+
+    def take_fd(self) -> int | None:
+        """The descriptor that came with what was read last (SCM_RIGHTS); the caller's. None: none did."""
+        return None
 
     def take_terminal(self, signals: Signals) -> None:
         """From now on the terminal is ours, if the device leads to one."""

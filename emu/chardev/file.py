@@ -24,6 +24,7 @@ class FileChardev(Chardev):
 
     filename = "file"
     connected = True
+    offers_oob = True
 
     def __init__(
         self, label: str, loop: MainLoop, path: str, append: bool = False, input_path: str | None = None
@@ -44,6 +45,15 @@ class FileChardev(Chardev):
     def watch_writable(self) -> None:
         """As `Chardev`."""
         self._stream.watch_writable()
+
+    @property
+    def reachable(self) -> bool:
+        """Until the end of the input."""
+        return not self._stream.ended
+
+    def flush(self) -> None:
+        """As `Chardev`."""
+        self._stream.flush()
 
     def accept_input(self) -> None:
         """As `Chardev`."""

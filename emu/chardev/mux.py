@@ -62,6 +62,7 @@ class MuxPort(Chardev):
     """What a front end sees of a mux: a character device of its own."""
 
     filename = "mux"
+    offers_oob = True
 
     def __init__(self, mux: Mux) -> None:
         super().__init__(mux.label)
@@ -72,6 +73,15 @@ class MuxPort(Chardev):
     def connected(self) -> bool:  # type: ignore[override]  # as the base's
         """Whether somebody is at the other end of the base."""
         return self._mux.opened and self._mux.base.connected
+
+    @property
+    def reachable(self) -> bool:
+        """As the base."""
+        return self._mux.base.reachable
+
+    def flush(self) -> None:
+        """As `Chardev`."""
+        self._mux.base.flush()
 
     def attach(self, frontend: Frontend) -> None:
         """Connect the front end; it gets the keyboard."""

@@ -25,6 +25,9 @@ LOOK_EVERY_MS = 1000
 class Pty(Chardev):
     """`filename` names the side to open. link: a symbolic link to it, "" for none, removed at the end."""
 
+    offers_oob = True
+    reachable = True  # it may be opened at any time
+
     def __init__(self, label: str, loop: MainLoop, link: str = "") -> None:
         super().__init__(label)
         self._loop = loop
@@ -89,6 +92,11 @@ class Pty(Chardev):
             self._stream.watch_writable()
         else:
             self.frontend.backend_writable()
+
+    def flush(self) -> None:
+        """As `Chardev`."""
+        if self._stream:
+            self._stream.flush()
 
     def accept_input(self) -> None:
         """As `Chardev`."""

@@ -23,9 +23,13 @@ from emu.chardev.telnet import OFFERS, Telnet
 from emu.loop.poll import MainLoop
 from emu.loop.timers import MS, Timer
 
+MOST_FDS = 16  # that come with one message
+
 
 class SocketChardev(Chardev):
     """server: listen, else connect. Bytes of a peer that left go nowhere. reconnect_ms: 0 for never."""
+
+    offers_oob = True
 
     def __init__(
         self, label: str, loop: MainLoop, address: Address, server: bool, *, telnet: bool = False,
@@ -40,6 +44,7 @@ class SocketChardev(Chardev):
         self._stream: Stream | None = None
         self._pair: str | None = None
         self._listener: socket.socket | None = None
+        self._fds: list[int] = []  # that came with what was read last
         self._connecting: socket.socket | None = None
         self._reconnect_ms = reconnect_ms
         self._retry = Timer(loop.clocks.realtime, self._try, MS) if reconnect_ms else None
@@ -64,6 +69,11 @@ class SocketChardev(Chardev):
     def connected(self) -> bool:  # type: ignore[override]  # it changes as peers come and go
         """Whether there is a peer."""
         return self._stream is not None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a peer, or one may come."""
+        return self._stream is not None or self._listener is not None or self._retry is not None
 
     def wait_for_client(self) -> None:
         """Return when a client is connected."""
@@ -117,6 +127,7 @@ class SocketChardev(Chardev):
         self._stream = Stream(
             self._loop, fd, fd, lambda: self.frontend.can_receive(), self._receive,
             lambda: self.frontend.backend_writable(), self._ended,
+            self._read if self._address.path else os.read,
         )  # fmt: skip
         if self._is_telnet:
             self._telnet = Telnet()
@@ -141,6 +152,7 @@ class SocketChardev(Chardev):
         if stream is None:
             return
         stream.close()
+        self._keep_fds([])
         self.on_connection(False)
         self.frontend.backend_writable()  # whoever waited for it waits in vain
         if self._listener is not None:
@@ -158,10 +170,39 @@ class SocketChardev(Chardev):
         else:
             self.frontend.backend_writable()
 
+    def flush(self) -> None:
+        """As `Chardev`."""
+        if self._stream:
+            self._stream.flush()
+
     def accept_input(self) -> None:
         """As `Chardev`."""
         if self._stream:
             self._stream.accept_input()
+
+    # -- descriptors
+
+    def _read(self, fd: int, size: int) -> bytes:
+        """recvmsg(2): descriptors that come replace those before them."""
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd)
+        try:
+            data, fds, _, _ = socket.recv_fds(peer, size, MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+        finally:
+            peer.detach()
+        if fds:
+            self._keep_fds(fds)
+        return data
+
+    def _keep_fds(self, fds: list[int]) -> None:
+        for fd in self._fds:
+            os.close(fd)
+        self._fds = fds
+
+    def take_fd(self) -> int | None:
+        """The first of them; the others are closed."""
+        fd = self._fds.pop(0) if self._fds else None
+        self._keep_fds([])
+        return fd
 
     def close(self) -> None:
         """Write the rest, hang up, remove the socket's file."""
@@ -170,6 +211,7 @@ class SocketChardev(Chardev):
         stream, self._stream = self._stream, None
         if stream:
             stream.close()
+        self._keep_fds([])
         for s in (self._listener, self._connecting):
             if s is not None:
                 self._loop.watch(s)

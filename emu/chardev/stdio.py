@@ -76,6 +76,7 @@ class Stdio(Chardev):
 
     filename = "stdio"
     connected = True
+    offers_oob = True
     _taken = False
 
     def __init__(self, label: str, loop: MainLoop, signals: bool = True) -> None:
@@ -108,6 +109,15 @@ class Stdio(Chardev):
     def watch_writable(self) -> None:
         """As `Chardev`."""
         self._stream.watch_writable()
+
+    @property
+    def reachable(self) -> bool:
+        """Until the end of standard input."""
+        return not self._stream.ended
+
+    def flush(self) -> None:
+        """As `Chardev`."""
+        self._stream.flush()
 
     def accept_input(self) -> None:
         """As `Chardev`."""

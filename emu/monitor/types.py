@@ -5,7 +5,7 @@
     an Enum                     one of its values
     a frozen dataclass          an object; a field's `_` is a `-`, one at its end (Python's keywords) goes
     list[X]                     an array
-    X | None                    as a member: it may be missing
+    X | None                    as a member: it may be missing, as one with a default may
     Annotated[A | B, Tag("type")]   one of several dataclasses, chosen by a member that is a Literal in each
     QValue, QDict               anything; any object
     Annotated[X, Named("a_b")]  a member whose name follows another rule
@@ -22,12 +22,14 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from emu.core.qdict import QDict, QValue
 from emu.errors import OptionError
 from emu.options.members import Members
 from emu.options.visitor import JSON, IntType, wrong_type
+
+T = TypeVar("T")
 
 U8: TypeAlias = Annotated[int, IntType.UINT8]
 U16: TypeAlias = Annotated[int, IntType.UINT16]
@@ -186,7 +188,8 @@ class StructType(ObjectType):
             name = member_name(field.name, hint)
             if get_origin(hint) is Literal:
                 self.constants[name] = str(get_args(hint)[0])
-            members.append(Member(name, field.name, type_of(hint), is_optional(hint)))
+            has_default = field.default is not dataclasses.MISSING
+            members.append(Member(name, field.name, type_of(hint), has_default or is_optional(hint)))
         super().__init__(tuple(members))
 
     def read(self, path: str, value: QValue) -> object:
@@ -219,11 +222,12 @@ class LiteralType(QmpType):
 
 
 class UnionType(QmpType):
-    """One of several dataclasses, by the value of a member."""
+    """One of several objects, by the value of a member. common: members that all of them have."""
 
-    def __init__(self, tag: str, branches: tuple[StructType, ...]) -> None:
+    def __init__(self, tag: str, branches: Mapping[str, ObjectType], common: tuple[Member, ...] = ()) -> None:
         self.tag = tag
-        self.branches = {branch.constants[tag]: branch for branch in branches}
+        self.branches = branches
+        self.common = common
 
     def read(self, path: str, value: QValue) -> object:
         """The dataclass that the tag names."""
@@ -233,7 +237,7 @@ class UnionType(QmpType):
 
     def show(self, value: object) -> QValue:
         """As its dataclass."""
-        return next(b for b in self.branches.values() if b.cls is type(value)).show(value)
+        return type_of(type(value)).show(value)
 
 
 class AlternateType(QmpType):
@@ -325,7 +329,8 @@ def type_of(hint: object) -> QmpType:
         if width is not None:
             return IntegerType(width)
         if tag is not None:
-            return UnionType(tag.name, tuple(cast(StructType, type_of(one)) for one in _alternatives(plain)))
+            structs = [cast(StructType, type_of(one)) for one in _alternatives(plain)]
+            return UnionType(tag.name, {one.constants[tag.name]: one for one in structs})
         return type_of(plain)
     choices = [one for one in _alternatives(hint) if one is not type(None)]
     if len(choices) == 1:
@@ -337,6 +342,11 @@ def type_of(hint: object) -> QmpType:
     if get_origin(hint) is Literal:
         return LiteralType(tuple(str(word) for word in get_args(hint)))
     return _plain_type(hint)
+
+
+def from_json(cls: type[T], value: QValue) -> T:
+    """The dataclass that an object of its shape is. Errors: OptionError (a bug of ours)."""
+    return cast(T, type_of(cls).read("", value))
 
 
 def _plain_type(hint: object) -> QmpType:

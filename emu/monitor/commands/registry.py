@@ -55,7 +55,10 @@ class _Asker:
 
 @dataclass(frozen=True)
 class Command:
-    """A command. preconfig: also before there is a board; oob: also out of band; features: the schema's."""
+    """A command. preconfig: also before there is a board; oob: also out of band; features: the schema's.
+
+    shown: the type of its arguments in the schema, where the function reads them itself.
+    """
 
     name: str
     function: Callable[..., object]
@@ -63,6 +66,7 @@ class Command:
     oob: bool
     boxed: bool
     features: tuple[str, ...]
+    shown: Callable[[], ObjectType | UnionType] | None
 
     @property
     def where(self) -> str:
@@ -122,12 +126,12 @@ _loaded: list[str] = []  # modules of the package, once all are imported
 
 def qmp_command(
     name: str, *, preconfig: bool = False, oob: bool = False, boxed: bool = False,
-    features: tuple[str, ...] = (),
+    features: tuple[str, ...] = (), shown: Callable[[], ObjectType | UnionType] | None = None,
 ) -> Callable[[F], F]:  # fmt: skip
     """Register the decorated function as the command `name`. Errors: ValueError for a name taken."""
 
     def register(function: F) -> F:
-        command = Command(name, function, preconfig, oob, boxed, features)
+        command = Command(name, function, preconfig, oob, boxed, features, shown)
         if name in _COMMANDS:
             raise ValueError(f"command {name} registered twice: {_COMMANDS[name].where}, {command.where}")
         _COMMANDS[name] = command
