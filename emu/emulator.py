@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Emulator:
-    """What the phases make, one after the other. monitors: None if there are none, and nobody can ask for any;
-    fd_sets: None until somebody hands descriptors over."""
+    """What the phases make, one after the other.
+
+    monitors: None if there are none. fd_sets: None until somebody hands descriptors over.
+    """
 
     settings: Settings
     rtc: RtcConfig

@@ -9,7 +9,9 @@ Source: BEHAVIOUR 3.3.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,9 +51,11 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
         qemu_create_late_backends(emulator)
         qemu_resolve_machine_memdev_and_cpu(emulator)
         qemu_judge_board_options(emulator)
-        vm = qemu_init_board(emulator)
-        qemu_create_cli_devices(emulator)
-        qemu_machine_creation_done(emulator, vm)
+        if settings.preconfig is None:
+            qemu_exit_preconfig(emulator)
+        else:
+            take_signals(emulator)
+        emulator.chardevs.all_attached()
     except BaseException:
         qemu_cleanup(emulator)
         raise
@@ -169,6 +173,10 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
     machine = machine_class(name)()
     root().add_child("machine", machine)
     defaults = judges.judge_defaults(s, machine.traits)
+    for text in defaults.monitors:
+        from emu.options.monitors import monitor_parse
+
+        monitor_parse(s, text, "readline", pretty=False)
     if s.display not in (None, "none"):
         raise UserError(f"Display '{s.display}' is not available, please check your install")
     late = LateClock()
@@ -197,6 +205,13 @@ def qemu_judge_board_options(e: Emulator) -> None:
     judges.refuse_lacking(e.settings)
 
 
+def qemu_exit_preconfig(e: Emulator) -> None:
+    """Phase 15: the board, devices, and the machine runs or waits for `cont`. Errors: UserError, Leave."""
+    vm = qemu_init_board(e)
+    qemu_create_cli_devices(e)
+    qemu_machine_creation_done(e, vm)
+
+
 def qemu_init_board(e: Emulator) -> Vm:
     """Memory, harts, devices; firmware, kernel and initrd."""
     from emu.vm import Host, Vm
@@ -218,27 +233,34 @@ def _engine(e: Emulator) -> Engine:
     return load_engine(e.reporter)
 
 
+@contextmanager
+def _at(where: tuple[str, ...]) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise error.at(where) from None
+
+
 def qemu_create_cli_devices(e: Emulator) -> None:
     """-device: text ones in the order of the line, then JSON ones."""
-    from emu.options.settings import SaidValues
     from emu.options.visitor import JSON, KEYVAL
     from emu.qom.compat import check
     from emu.qom.monitor import qdev_device_add
 
-    texts = [SaidValues({**opts.to_qdict()}, KEYVAL, opts.where) for opts in e.settings.sets("device")]
-    objects = [SaidValues(said.tree, JSON, said.where) for said in e.settings.json_devices]
-    for said in (*texts, *objects):
-        try:
-            qdev_device_add(said.values, said.visitor)
-        except UserError as error:
-            raise error.at(said.where) from None
+    groups = e.settings.groups
+    for opts in e.settings.sets("device"):
+        with _at(opts.where):
+            device = qdev_device_add({**opts.to_qdict()}, KEYVAL)
+        # its id is free again when it is gone
+        device.deleted.append(partial(groups.delete, opts))
+    for said in e.settings.json_devices:
+        with _at(said.where):
+            qdev_device_add(said.tree, JSON)
     check(lambda text: e.reporter.warn(text))
 
 
 def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
     """Device tree, workers, first reset, signals; then run, unless -S."""
-    from emu.loop.notify import Signals
-
     e.machine.finish()
     if e.machine.dumpdtb:
         e.machine.dump_dtb(e.machine.dumpdtb)
@@ -246,14 +268,24 @@ def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
     vm.start()
     if e.settings.qtest is not None:
         _start_qtest(e, vm)
-    # Late, as in QEMU: until here a signal simply ends us, and there is nothing to restore
-    e.signals = Signals(vm.run.requests.killed)
-    e.loop.watch(e.signals, read=e.signals.read)
-    e.signals.around_stop(vm.run.freeze, vm.run.thaw)
-    e.chardevs.take_terminal(e.signals)
+    take_signals(e)
     if e.settings.autostart:
         vm.run.vm_start()
-    e.chardevs.all_attached()
+
+
+def take_signals(e: Emulator) -> None:
+    """From now on signals, and the terminal, are ours; nothing if they are.
+
+    Late, as in QEMU: until here a signal simply ends us, and there is nothing to restore.
+    """
+    if e.signals is not None:
+        return
+    from emu.loop.notify import Signals
+
+    e.signals = Signals(e.run.requests.killed)
+    e.loop.watch(e.signals, read=e.signals.read)
+    e.signals.around_stop(e.run.freeze, e.run.thaw)
+    e.chardevs.take_terminal(e.signals)
 
 
 def _start_qtest(e: Emulator, vm: Vm) -> None:
@@ -274,7 +306,11 @@ def qemu_cleanup(e: Emulator) -> None:
     vm, e.vm = e.vm, None
     if vm is not None:
         vm.close()
+    if e.monitors is not None:
+        e.monitors.close()
     e.chardevs.close()
+    if e.fd_sets is not None:
+        e.fd_sets.close()
     e.log.close()
     if e.signals is not None:
         e.loop.watch(e.signals)

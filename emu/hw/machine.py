@@ -98,7 +98,7 @@ def _smp_value(machine: MachineState) -> QValue:
 
 @qom_type("machine", abstract=True)
 class MachineState(Object):
-    """desc, max_cpus, default_ram (bytes), default_cpu, traits: of the class. vm: what runs it, set later.
+    """desc, max_cpus, default_ram (bytes), default_cpu, ram_id (its RAM's name), traits: of the class. vm: what runs it, set later.
 
     bits: the EXT_* word every hart has; ram: its RAM. Both are known after `check`.
     """
@@ -107,6 +107,7 @@ class MachineState(Object):
     max_cpus = 1
     default_ram = 128 << 20
     default_cpu = ""
+    ram_id = ""
     traits = MachineTraits()
 
     append = string("append", "Linux kernel command line")

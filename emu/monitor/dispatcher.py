@@ -1,8 +1,8 @@
 """QMP monitors of one machine: their requests are done in turn, events go to all of them.
 
 Rules
-- one request is done in a turn of the main loop, so that what it asks of the machine is carried out before the
-  next one is looked at: `system_reset` and `query-status` sent together mean what they say;
+- one request is done in a turn of the main loop, so that what it asks of the machine is carried out before
+  the next one is looked at: `system_reset` and `query-status` sent together mean what they say;
 - monitors take turns: one that sends without pause does not keep the others waiting.
 Source: BEHAVIOUR 5.1.
 """

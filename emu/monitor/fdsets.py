@@ -37,7 +37,7 @@ class FdSets:
         self._sets: dict[int, _Set] = {}
 
     def add(self, fd: int, number: int | None, opaque: str | None) -> int:
-        """Take `fd` into a set, the first free one if none is named: the set's number. Errors: OptionError."""
+        """Take `fd` into a set, the first free one if none is named; its number. Errors: OptionError."""
         if number is None:
             number = next(n for n in range(len(self._sets) + 1) if n not in self._sets)
         elif number < 0:

@@ -1,6 +1,6 @@
 """A monitor, as commands see it: who asks.
 
-QMP (`emu.monitor.qmp`) and HMP (`emu.monitor.hmp`) have one for each character device they serve.
+A QMP monitor is one (`emu.monitor.qmp`).
 Source: BEHAVIOUR 5.
 """
 
@@ -23,11 +23,6 @@ class Monitor:
         self.cpu_index = 0
         self.fds: dict[str, int] = {}
         self.on_leave: list[Callable[[], None]] = []
-
-    @property
-    def attached(self) -> bool:
-        """Whether somebody is or could come at the other end, and ask for a reset."""
-        return self.chardev.reachable
 
     def take_fd(self, name: str) -> int | None:
         """The descriptor that was given a name (getfd); it is the caller's now. None: there is none."""

@@ -21,10 +21,10 @@ class Monitors:
 
     def __init__(self, e: Emulator) -> None:
         self._e = e
-        self._all: list[Monitor] = []
-        self._asked_for: list[Monitor] = []
+        self._programs: list[Monitor] = []
+        self._asked_for: list[Chardev] = []
         self._dispatcher: Dispatcher | None = None
-        e.run.attached.append(lambda: any(monitor.attached for monitor in self._asked_for))
+        e.run.attached.append(lambda: any(port.reachable for port in self._asked_for))
 
     def add_qmp(self, port: Chardev, pretty: bool) -> None:
         """A monitor for programs. Errors: UserError if something else uses the character device."""
@@ -32,9 +32,8 @@ class Monitors:
             from emu.monitor.dispatcher import Dispatcher
 
             self._dispatcher = Dispatcher(self._e)
-        made = self._dispatcher.add(port, pretty)
-        self._all.append(made)
-        self._asked_for.append(made)
+        self._programs.append(self._dispatcher.add(port, pretty))
+        self._asked_for.append(port)
 
     def add_hmp(self, port: Chardev, asked_for: bool) -> None:
         """A monitor for people. Errors: as add_qmp.
@@ -44,18 +43,17 @@ class Monitors:
         """
         from emu.monitor.hmp import HmpMonitor
 
-        made = HmpMonitor(self._e, port)
-        self._all.append(made)
+        HmpMonitor(self._e, port)
         if asked_for:
-            self._asked_for.append(made)
+            self._asked_for.append(port)
 
     def close(self) -> None:
-        """The end: every monitor leaves its device."""
+        """The end: nothing is told any more. What monitors have said goes out when their devices close."""
         if self._dispatcher is not None:
             self._dispatcher.close()
-        for monitor in self._all:
+        for monitor in self._programs:
             monitor.close()
-        self._all.clear()
+        self._programs.clear()
         self._asked_for.clear()
 
 

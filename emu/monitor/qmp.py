@@ -130,6 +130,7 @@ class QmpMonitor(Monitor):
         self.chardev.flush()
 
     def close(self) -> None:
-        """Leave the character device, which writes what it has."""
+        """The end: what waits for the client is handed to the device, which writes it when it closes."""
         super().close()
+        self._write()
         self.chardev.detach()

@@ -212,6 +212,10 @@ class Fleet:
         """Whether this hart has no worker any more."""
         return self.vcpus[hart].lost
 
+    def processes(self) -> dict[int, int]:
+        """Process number by hart, of those that have one."""
+        return {vcpu.index: vcpu.process.pid for vcpu in self.vcpus if vcpu.process is not None}
+
     def any_lost(self) -> bool:
         """Whether some hart has none."""
         return any(v.lost for v in self.vcpus)

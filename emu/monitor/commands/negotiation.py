@@ -1,4 +1,4 @@
-"""What a client does first, what it may ask about the interface itself, and how it talks to the other monitor.
+"""What a client does first, what it may ask about the interface itself, and lines of the other monitor.
 
 Source: BEHAVIOUR 5.1, 5.2.
 """

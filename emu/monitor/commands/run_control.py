@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emu.errors import EmuError, UserError
+from emu.errors import StartFailed, UserError
 from emu.monitor.commands.registry import qmp_command
 from emu.runstate.actions import PanicAction, RebootAction, ShutdownAction, WatchdogAction
 from emu.runstate.requests import Cause, WakeupReason
@@ -92,14 +92,6 @@ def set_action(
 def watchdog_set_action(e: Emulator, action: WatchdogAction) -> None:
     """The same for the watchdog alone."""
     set_action(e, watchdog=action)
-
-
-class StartFailed(EmuError):
-    """What -preconfig had held back could not be made: the process ends."""
-
-    def __init__(self, cause: UserError) -> None:
-        super().__init__(cause.text)
-        self.cause = cause
 
 
 @qmp_command("x-exit-preconfig", preconfig=True, features=("unstable",))
