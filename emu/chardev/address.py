@@ -9,9 +9,11 @@ import os
 import socket
 import stat
 from dataclasses import dataclass
+from typing import TypeAlias, cast
 
 from emu.errors import HostError, UserError, strerror
 
+Where: TypeAlias = "str | tuple[str, int] | tuple[str, int, int, int]"
 _ABSTRACT_BYTES = 107  # of a name, behind its NUL: sun_path has 108
 
 
@@ -63,7 +65,7 @@ class Address:
             return socket.AF_INET6
         return socket.AF_UNSPEC
 
-    def candidates(self, passive: bool) -> list[tuple[socket.AddressFamily, object]]:
+    def candidates(self, passive: bool) -> list[tuple[socket.AddressFamily, Where]]:
         """Families and addresses to try, in order. Errors: HostError."""
         if self.path:
             return [(socket.AF_UNIX, self.sun_path)]
@@ -75,7 +77,7 @@ class Address:
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise HostError(f"address resolution failed for {self.host}:{self.port}: {why}") from error
-        return [(family, where) for family, _, _, _, where in found]
+        return [(family, cast(Where, where)) for family, _, _, _, where in found]
 
 
 def connect(address: Address) -> socket.socket:
@@ -143,11 +145,12 @@ def listen(address: Address, backlog: int = 1) -> socket.socket:
     raise HostError(f"Failed to find an available port: {strerror(error)}") from error
 
 
-def _ports(where: object, to: int) -> list[object]:
+def _ports(where: Where, to: int) -> list[Where]:
     """`where`, and the same with the ports up to `to`."""
     if not to or not isinstance(where, tuple):
         return [where]
-    return [(where[0], port, *where[2:]) for port in range(where[1], to + 1)]
+    return [(where[0], port) if len(where) == 2 else (where[0], port, where[2], where[3])
+            for port in range(where[1], to + 1)]
 
 
 def _given(address: Address) -> socket.socket:

@@ -90,7 +90,7 @@ class Chardevs:
 
     def all(self) -> list[Chardev | Mux]:
         """Every device and mux, by label."""
-        found = {**self._open, **self._muxes}
+        found: dict[str, Chardev | Mux] = {**self._open, **self._muxes}
         return [found[label] for label in sorted(found)]
 
     # -- changing

@@ -284,9 +284,10 @@ def _socket_spec(data: ChardevSocket) -> Spec:
     for name in ("websocket", "tn3270", "tls_creds"):
         if getattr(data, name):
             raise UserError(f"chardev: socket: '{name.replace('_', '-')}' is not supported in this build")
-    common = {"server": data.server, "wait": bool(data.wait), "nodelay": data.nodelay, "telnet": data.telnet}
-    ms = (data.reconnect or 0) * 1000 or data.reconnect_ms or 0
-    spec = Spec("socket", reconnect_ms=ms, **common)
+    spec = Spec(
+        "socket", server=data.server, wait=bool(data.wait), nodelay=data.nodelay, telnet=data.telnet,
+        reconnect_ms=(data.reconnect or 0) * 1000 or data.reconnect_ms or 0,
+    )  # fmt: skip
     return _with_address(spec, at)
 
 

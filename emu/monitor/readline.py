@@ -178,7 +178,7 @@ class LineEditor:
         self._at = 0
 
     def _kill_word(self) -> None:
-        """The word before the cursor and the blanks behind it; if that is the first, what is before it too."""
+        """The word before the cursor, the blanks behind it, and those before it if it is the first."""
         start = max(0, self._at - 1)
         while start > 0 and self._line[start] in SPACE:
             start -= 1

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from emu.chardev.base import Chardev
 from emu.chardev.ringbuf import RingBuffer
 from emu.chardev.spec import Spec, from_opts
-from emu.errors import UserError
 from emu.monitor.commands import chardev as qmp
 from emu.monitor.hmp_arguments import Int, Rest, Word
 from emu.monitor.hmp_session import Session
@@ -100,8 +99,8 @@ def ringbuf_write(s: Session, device: str, data: str) -> None:
     qmp.ringbuf_write(s.e, device, data)
 
 
-@hmp_command("ringbuf_read", "device size", "read from a ring buffer", args=(Word("device"), Int("size", bits=32)),
-             complete=_rings)  # fmt: skip
+@hmp_command("ringbuf_read", "device size", "read from a ring buffer",
+             args=(Word("device"), Int("size", bits=32)), complete=_rings)  # fmt: skip
 def ringbuf_read(s: Session, device: str, size: int) -> None:
     """Characters that a terminal would not show are escaped."""
     data = qmp.ringbuf_read(s.e, device, size)

@@ -5,17 +5,14 @@ Source: BEHAVIOUR 3.4, 4.1; screens of QEMU 10.0.13.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import cast
 
-from emu.errors import UserError
 from emu.monitor.hmp_arguments import Word
 from emu.monitor.hmp_session import Session
-from emu.monitor.hmp_table import hmp_command, info_command
-from emu.qom.bus import Bus
-from emu.qom.device import UNNAMED_IN, UNNAMED_OUT, Device
+from emu.monitor.hmp_table import hmp_command
+from emu.qom.device import Device
 from emu.qom.object import container
-from emu.qom.property import Property
 
 
 def _types(_s: Session, words: list[str]) -> Iterable[str]:
@@ -33,8 +30,8 @@ def _ids(_s: Session, words: list[str]) -> Iterable[str]:
     return container(PERIPHERAL).children if len(words) == 1 else ()
 
 
-@hmp_command("device_add", "driver[,prop=value][,...]", "add a device, as -device does", args=(Word("device"),),
-             complete=_types)  # fmt: skip
+@hmp_command("device_add", "driver[,prop=value][,...]", "add a device, as -device does",
+             args=(Word("device"),), complete=_types)  # fmt: skip
 def device_add(s: Session, device: str) -> None:
     """It is there when the command has ended, or an error says why not."""
     from emu.monitor.commands import qom as qmp

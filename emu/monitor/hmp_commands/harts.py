@@ -55,11 +55,13 @@ def info_registers(s: Session, a: bool = False, vcpu: int | None = None) -> None
              args=(Word("device", optional=True),))  # fmt: skip
 def gdbserver(s: Session, device: str = "tcp::1234") -> None:
     """As -gdb."""
-    from emu.gdbstub import start
+    from emu.gdbstub.server import gdbserver_start
 
     try:
-        start.gdbserver_start(s.e, device)
+        gdbserver_start(s.e, device)
     except UserError as error:
+        s.print("".join(f"{text}\n" for text in (error.text, *error.consequences)))
         s.print(f"Could not open gdbserver on device '{device}'\n")
-        raise error
-    s.print("Disabled gdbserver\n" if device == "none" else f"Waiting for gdb connection on device '{device}'\n")
+        return
+    done = "Disabled gdbserver" if device == "none" else f"Waiting for gdb connection on device '{device}'"
+    s.print(f"{done}\n")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emu.monitor.hmp_arguments import Rest
-from emu.monitor.hmp_table import INFO, HmpCommand, commands, hmp_command, listed
 from emu.monitor.hmp_session import Session
+from emu.monitor.hmp_table import INFO, HmpCommand, commands, hmp_command, listed
 
 
 def _complete(s: Session, words: list[str]) -> Iterable[str]:

@@ -20,16 +20,12 @@ _CHUNK = 1 << 16
 _NO_HART = "Can not dump without CPU\n"
 
 
-def _row_bytes(fmt: Format) -> int:
-    return 8 if fmt.size == 1 or fmt.letter == "c" else 16
-
-
 def _dump(s: Session, fmt: Format, gva: int, read: Reader) -> None:
     """Rows of values behind their address; it ends where nothing is."""
     size = 1 if fmt.letter == "c" else fmt.size
-    left = fmt.count * size
+    left = fmt.count * fmt.size  # also for characters, as in QEMU
     while left > 0:
-        length = min(_row_bytes(fmt), left)
+        length = min(8 if fmt.size == 1 else 16, left)
         s.print(f"{gva & MASK64:016x}:")
         data = read(gva & MASK64, length)
         if data is None:
@@ -53,7 +49,8 @@ def _disassemble(s: Session, count: int, gva: int, read: Reader) -> None:
             s.print(f"0x{gva & MASK64:08x}:  Cannot access memory\n")
             return
         word = int.from_bytes(code, "little")
-        s.print(f"0x{gva & MASK64:08x}:  {word:0{2 * len(code)}x}".ljust(31) + text(word, gva & MASK64) + "\n")
+        head = f"0x{gva & MASK64:08x}:  {word:0{2 * len(code)}x}"
+        s.print(f"{head:<31}{text(word, gva & MASK64)}\n")
         gva += len(code)
 
 

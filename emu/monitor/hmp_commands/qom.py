@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emu.core.json_writer import to_json
-from emu.errors import OptionError
+from emu.core.qdict import QValue
 from emu.monitor.commands import qom as qmp
 from emu.monitor.hmp_arguments import Flag, Rest, Word
 from emu.monitor.hmp_session import Session
@@ -36,8 +36,8 @@ def _path_and_property(s: Session, words: list[str]) -> Iterable[str]:
     return found.properties() if found is not None and len(words) == 2 else ()
 
 
-@hmp_command("qom-list", "path", "the properties of the object at a path", args=(Word("path", optional=True),),
-             preconfig=True, complete=_paths)  # fmt: skip
+@hmp_command("qom-list", "path", "the properties of the object at a path",
+             args=(Word("path", optional=True),), preconfig=True, complete=_paths)  # fmt: skip
 def qom_list(s: Session, path: str | None = None) -> None:
     """Names and types."""
     if path is None:
@@ -87,18 +87,19 @@ def _objects(_s: Session, words: list[str]) -> Iterable[str]:
 
 @hmp_command("object_add", "[qom-type=]type,id=str[,prop=value][,...]", "make an object, as -object does",
              args=(Rest("object"),), preconfig=True, complete=_object_types)  # fmt: skip
-def object_add(_s: Session, object: str) -> None:
+def object_add(s: Session, object: str) -> None:
     """Text in the grammar of -object."""
     from emu.options.keyval import parse_help
     from emu.options.visitor import KEYVAL
     from emu.qom import creatable
 
     tree, wants_help = parse_help(object, "qom-type")
+    values: dict[str, QValue] = {**tree}  # type: ignore[dict-item]  # a tree of text is one of values
     if wants_help:
         name = tree.get("qom-type")
-        _s.print(creatable.object_help(name) if isinstance(name, str) else creatable.objects_help())
+        s.print(creatable.object_help(name) if isinstance(name, str) else creatable.objects_help())
         return
-    creatable.object_add(tree, KEYVAL)
+    creatable.object_add(values, KEYVAL)
 
 
 @hmp_command("object_del", "id", "delete an object", args=(Word("id"),), preconfig=True, complete=_objects)
@@ -110,8 +111,8 @@ def object_del(s: Session, id: str) -> None:
 # -- the tree
 
 
-@info_command("qom-tree", "the tree of objects", "[path]", args=(Word("path", optional=True),), preconfig=True,
-              complete=_paths)  # fmt: skip
+@info_command("qom-tree", "the tree of objects", "[path]", args=(Word("path", optional=True),),
+              preconfig=True, complete=_paths)  # fmt: skip
 def info_qom_tree(s: Session, path: str | None = None) -> None:
     """Children in the order of their names."""
     if path is None:
@@ -119,7 +120,8 @@ def info_qom_tree(s: Session, path: str | None = None) -> None:
     else:
         found, ambiguous = resolve_path(path)
         if found is None:
-            s.print(f"Path '{path}' is ambiguous\n" if ambiguous else f"Path '{path}' could not be resolved.\n")
+            fault = "is ambiguous" if ambiguous else "could not be resolved."
+            s.print(f"Path '{path}' {fault}\n")
             return
     assert found is not None
     _print_tree(s, found, 0)
