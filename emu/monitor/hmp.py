@@ -59,7 +59,7 @@ class HmpMonitor:
         self._waiting = bytearray()  # to be shown
         self._away = False  # another has the keyboard
         self._greeted = False
-        self._busy = False  # a command has run, the prompt is to come
+        self._busy = 0  # turns of the loop until the prompt comes, after a command
         self._ready_later = e.loop.deferred.new(self._ready)
         port.on_connection = self._connection
         port.on_focus = self._focus
@@ -108,9 +108,12 @@ class HmpMonitor:
             self._show(self._editor.taken())
 
     def _ready(self) -> None:
-        self._busy = False
-        self._begin()
-        self._port.accept_input()
+        self._busy -= 1
+        if self._busy:
+            self._ready_later.schedule()
+        else:
+            self._begin()
+            self._port.accept_input()
 
     # -- front end
 
@@ -126,7 +129,7 @@ class HmpMonitor:
             if line is not None:
                 execute(self._session, line)
                 self._show(self._session.taken().encode("utf-8", "surrogateescape"))
-                self._busy = True
+                self._busy = 2  # the rest of this turn, and one in which requests are looked at
                 self._ready_later.schedule()
 
     def receive_break(self) -> None:

@@ -70,13 +70,17 @@ def _made(made: Chardev) -> ChardevReturn:
     return ChardevReturn(made.path if isinstance(made, Pty) else None)
 
 
+def _nobody(_text: str) -> None:
+    """The reply has a pty's name."""
+
+
 @qmp_command("chardev-add")
 def chardev_add(e: Emulator, id: str, backend: ChardevBackend) -> ChardevReturn:
     """Make one. Errors: UserError."""
     if isinstance(backend, MuxBackend):
         e.chardevs.make_mux(id, backend.data.chardev)
         return ChardevReturn()
-    return _made(e.chardevs.make(to_spec(backend), id))
+    return _made(e.chardevs.make(to_spec(backend), id, _nobody))
 
 
 @qmp_command("chardev-change")
@@ -84,7 +88,7 @@ def chardev_change(e: Emulator, id: str, backend: ChardevBackend) -> ChardevRetu
     """Put another back end behind the front end of `id`. Errors: UserError."""
     if isinstance(backend, MuxBackend):
         raise UserError("Mux device hotswap not supported yet")
-    return _made(e.chardevs.change(id, to_spec(backend)))
+    return _made(e.chardevs.change(id, to_spec(backend), _nobody))
 
 
 @qmp_command("chardev-remove")

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emu.chardev.base import Chardev
 from emu.chardev.ringbuf import RingBuffer
 from emu.chardev.spec import Spec, from_opts
+from emu.core.ids import ID_HINT, id_wellformed
+from emu.errors import OptionError, UserError
 from emu.monitor.commands import chardev as qmp
 from emu.monitor.hmp_arguments import Int, Rest, Word
 from emu.monitor.hmp_session import Session
 from emu.monitor.hmp_table import hmp_command, info_command
 from emu.options import groups
-from emu.options.qemuopts import QemuOpts
+from emu.options.qemuopts import QemuOpts, opts_parse_id
 
 
 def _labels(s: Session) -> list[str]:
@@ -52,10 +53,18 @@ def info_chardev(s: Session) -> None:
         s.print(f"{one.label}: filename={one.filename}\n")
 
 
-def _spec(args: str, identifier: str | None = None) -> tuple[Spec, str]:
+def _spec(s: Session, args: str, identifier: str | None = None) -> tuple[Spec, str]:
     """What the line says, and its id. Errors: UserError."""
-    opts = QemuOpts(groups.CHARDEV, identifier)
-    opts.do_parse(args, "backend")
+    try:
+        opts = QemuOpts(groups.CHARDEV, identifier or opts_parse_id(args))
+        opts.do_parse(args, "backend")
+        if opts.id is not None and not id_wellformed(opts.id):
+            raise OptionError("Parameter 'id' expects an identifier", ID_HINT)
+        if identifier is None and opts.id in s.e.chardevs:
+            raise OptionError(f"Duplicate ID '{opts.id}' for chardev")
+    except OptionError as error:
+        s.print(f"{error.text}\n" + (f"{error.hint}\n" if error.hint else ""))
+        raise UserError("Parsing chardev args failed") from None
     return from_opts(opts), opts.id or ""
 
 
@@ -63,20 +72,18 @@ def _spec(args: str, identifier: str | None = None) -> tuple[Spec, str]:
              complete=_drivers)  # fmt: skip
 def chardev_add(s: Session, args: str) -> None:
     """The parts of the line are -chardev's."""
-    spec, label = _spec(args)
-    _tell(s.e.chardevs.make(spec, label))
+    spec, label = _spec(s, args)
+    s.e.chardevs.make(spec, label, s.print)
 
 
 @hmp_command("chardev-change", "id args", "change the back end of a character device",
              args=(Word("id"), Rest("args")), complete=_change_words)  # fmt: skip
 def chardev_change(s: Session, id: str, args: str) -> None:
     """Its front end stays."""
-    spec, _ = _spec(args, id)
-    _tell(s.e.chardevs.change(id, spec))
-
-
-def _tell(_made: Chardev) -> None:
-    """A pty has said its name on standard output, as QEMU's does."""
+    if id not in s.e.chardevs:
+        raise UserError(f"Chardev '{id}' does not exist")
+    spec, _ = _spec(s, args, id)
+    s.e.chardevs.change(id, spec, s.print)
 
 
 @hmp_command("chardev-remove", "id", "remove a character device", args=(Word("id"),), complete=_free)

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from emu.core.qdict import QValue
-from emu.monitor.hmp_arguments import Flag, Word
+from emu.monitor.hmp_arguments import Flag, Options, Word
 from emu.monitor.hmp_session import Session
 from emu.monitor.hmp_table import hmp_command, info_command
+from emu.options.qemuopts import QemuOpts
 from emu.qom.bus import Bus
 from emu.qom.device import UNNAMED_IN, UNNAMED_OUT, Device
 from emu.qom.object import container
@@ -37,22 +38,19 @@ def _ids(_s: Session, words: list[str]) -> Iterable[str]:
 
 
 @hmp_command("device_add", "driver[,prop=value][,...]", "add a device, as -device does",
-             args=(Word("device"),), complete=_types)  # fmt: skip
-def device_add(s: Session, device: str) -> None:
+             args=(Options("device"),), complete=_types)  # fmt: skip
+def device_add(s: Session, device: QemuOpts) -> None:
     """It is there when the command has ended, or an error says why not."""
     from emu.monitor.commands import qom as qmp
-    from emu.options.config_groups import qemu_find_opts
     from emu.qom.monitor import device_help, devices_help
 
-    opts = s.e.settings.groups.parse(qemu_find_opts("device"), device, permit_abbrev=True)
-    driver = opts.get("driver", "")
-    s.e.settings.groups.delete(opts)
+    driver = device.get("driver", "")
     if driver in ("help", "?"):
         s.print(devices_help())
-    elif opts.has_help_opt():
+    elif device.has_help_opt():
         s.print(device_help(driver))
     else:
-        qmp.device_add(s.e, **opts.to_qdict())
+        qmp.device_add(s.e, **device.to_qdict())
 
 
 @hmp_command("device_del", "device", "remove a device", args=(Word("id"),), complete=_ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emu.monitor.hmp_arguments import Rest
+from emu.monitor.hmp_commands.logs import log_help
 from emu.monitor.hmp_session import Session
 from emu.monitor.hmp_table import INFO, HmpCommand, commands, hmp_command, listed
 
@@ -28,22 +29,20 @@ def help_command(s: Session, name: str = "") -> None:
     for i, word in enumerate(words):
         command = table.get(word)
         if command is None:
-            if not i and word == "log":
-                break
             s.print(f"unknown command: '{' '.join(words[: i + 1])}'\n")
             return
         if i == len(words) - 1 and command.table is None:
-            _line(s, prefix, command)
+            s.print(log_help() if words == ["log"] else _text(prefix, command))
             return
         if command.table is None:
             break
         table, prefix = command.table, f"{prefix}{command.names[0]} "
     for command in listed(table, s):
-        _line(s, prefix, command)
+        s.print(_text(prefix, command))
 
 
-def _line(s: Session, prefix: str, command: HmpCommand) -> None:
-    s.print(f"{prefix}{command.title} {command.params} -- {command.help}\n")
+def _text(prefix: str, command: HmpCommand) -> str:
+    return f"{prefix}{command.title} {command.params} -- {command.help}\n"
 
 
 @hmp_command(INFO, "[subcommand]", "show what the subcommand names", args=(Rest("item", optional=True),),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emu.core.log import ITEMS, items_help, parse_items
-from emu.errors import Leave
+from emu.errors import HostError, Leave
 from emu.monitor.hmp_arguments import Word
 from emu.monitor.hmp_session import Session
 from emu.monitor.hmp_table import hmp_command
@@ -22,6 +22,12 @@ def _items(_s: Session, words: list[str]) -> Iterable[str]:
     return [above + item.name for item in ITEMS]
 
 
+def log_help() -> str:
+    """The items, in HMP's words."""
+    lines = items_help().replace('"-d trace:help"', '"log trace:help"').split("\n", 1)
+    return f"{lines[0]}\n{'none':<15} remove all logs\n{lines[1]}"
+
+
 @hmp_command("log", "item1[,...]", "log what these items say; 'none' turns them off", args=(Word("items"),),
              complete=_items)  # fmt: skip
 def log(s: Session, items: str) -> None:
@@ -32,7 +38,7 @@ def log(s: Session, items: str) -> None:
         try:
             wanted = parse_items(items)
         except Leave:
-            s.print(items_help())
+            s.print(log_help())
             return
     s.e.log.choose(wanted)
     if s.e.vm is not None:
@@ -42,4 +48,7 @@ def log(s: Session, items: str) -> None:
 @hmp_command("logfile", "filename", "write the log to 'filename'", args=(Word("filename", kind="file"),))
 def logfile(s: Session, filename: str) -> None:
     """As -D. Harts that run keep to the file they began with."""
-    s.e.log.move(filename)
+    try:
+        s.e.log.move(filename)
+    except HostError as error:
+        s.print(f"{error.text}\n")

@@ -65,7 +65,8 @@ def info_memdev(s: Session) -> None:
         s.print(
             f"memory backend: {one.id or ''}\n  size:  {one.size}\n  merge: {show[one.merge]}\n"
             f"  dump: {show[one.dump]}\n  prealloc: {show[one.prealloc]}\n  share: {show[one.share]}\n"
-            f"  policy: {one.policy.value}\n  host nodes: {','.join(map(str, one.host_nodes))}\n"
+            + ("" if one.reserve is None else f"  reserve: {show[one.reserve]}\n")
+            + f"  policy: {one.policy.value}\n  host nodes: {','.join(map(str, one.host_nodes))}\n"
         )
     s.print("\n")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emu.errors import UserError
 from emu.monitor.hmp_arguments import Fmt, Int, Word
 from emu.monitor.hmp_formats import Format, show_in_column, show_plain
 from emu.monitor.hmp_session import Session
@@ -135,12 +134,13 @@ def gpa2hva(s: Session, addr: int) -> None:
             s.print(f"Host virtual address for 0x{gpa:x} (riscv_virt_board.ram) is {host:#x}\n")
             return
         if s.vm.space.find(gpa) is not None:
-            raise UserError(f"Memory at address 0x{gpa:x} is not RAM")
-    raise UserError(f"No memory is mapped at address 0x{gpa:x}")
+            s.print(f"Memory at address 0x{gpa:x} is not RAM\n")
+            return
+    s.print(f"No memory is mapped at address 0x{gpa:x}\n")
 
 
 @hmp_command("memsave", "addr size file", "write 'size' bytes of virtual memory at 'addr' to a file",
-             args=(Int("val"), Int("size", bits=32), Word("filename", kind="file")))  # fmt: skip
+             args=(Int("val"), Int("size", bits=32), Word("filename")))  # fmt: skip
 def memsave(s: Session, val: int, size: int, filename: str) -> None:
     """As the chosen hart translates it now."""
     from emu.monitor.commands import memory as qmp
@@ -149,7 +149,7 @@ def memsave(s: Session, val: int, size: int, filename: str) -> None:
 
 
 @hmp_command("pmemsave", "addr size file", "write 'size' bytes of physical memory at 'addr' to a file",
-             args=(Int("val"), Int("size", bits=32), Word("filename", kind="file")))  # fmt: skip
+             args=(Int("val"), Int("size", bits=32), Word("filename")))  # fmt: skip
 def pmemsave(s: Session, val: int, size: int, filename: str) -> None:
     """Where nothing is there are zeros."""
     from emu.monitor.commands import memory as qmp

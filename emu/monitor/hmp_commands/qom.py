@@ -59,12 +59,18 @@ def qom_get(s: Session, path: str, property: str) -> None:
              complete=_path_and_property)  # fmt: skip
 def qom_set(s: Session, path: str, property: str, value: str, j: bool = False) -> None:
     """From text, or from JSON."""
+    from emu.core.json_strings import JsonError
     from emu.core.qjson import from_json
+    from emu.errors import UserError
     from emu.options.visitor import STRING
     from emu.qom.object import resolve
 
     if j:
-        qmp.qom_set(s.e, path, property, from_json(value))
+        try:
+            said = from_json(value)
+        except JsonError as error:
+            raise UserError(str(error)) from error
+        qmp.qom_set(s.e, path, property, said)
     else:
         resolve(path).set_property(property, value, STRING)
 
@@ -99,7 +105,7 @@ def object_add(s: Session, object: str) -> None:
         name = tree.get("qom-type")
         s.print(creatable.object_help(name) if isinstance(name, str) else creatable.objects_help())
         return
-    creatable.object_add(values, KEYVAL)
+    creatable.object_add(values, KEYVAL, monitor=True)
 
 
 @hmp_command("object_del", "id", "delete an object", args=(Word("id"),), preconfig=True, complete=_objects)

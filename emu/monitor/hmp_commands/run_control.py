@@ -68,14 +68,15 @@ def _watchdog_actions(_s: Session, words: list[str]) -> Iterable[str]:
     return (action.value for action in WatchdogAction) if len(words) == 1 else ()
 
 
-@hmp_command("watchdog_action", "action", "what the machine does when the watchdog fires",
+@hmp_command("watchdog_action", "[reset|shutdown|poweroff|pause|debug|none|inject-nmi]",
+             "what the machine does when the watchdog fires",
              args=(Word("action"),), complete=_watchdog_actions)  # fmt: skip
 def watchdog_action(s: Session, action: str) -> None:
     """As -watchdog-action."""
     try:
         found = WatchdogAction(action)
     except ValueError:
-        raise UserError(f"Parameter 'action' does not accept value '{action}'") from None
+        raise UserError(f"invalid parameter value: {action}") from None
     qmp.watchdog_set_action(s.e, found)
 
 
