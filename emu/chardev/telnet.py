@@ -41,5 +41,5 @@ class Telnet:
         if len(command) < 2:
             return False
         if command[1] == SB:  # up to its end, and no longer than any that is honest
-            return command[-2:] == bytes((IAC, SE)) and len(command) > 3 or len(command) > 256
+            return (command[-2:] == bytes((IAC, SE)) and len(command) > 3) or len(command) > 256
         return len(command) == 3 if command[1] in (WILL, WONT, DO, DONT) else True

@@ -102,7 +102,7 @@ class _Reader:
         line = self._line
         line.at += 1
         start = line.at
-        while (char := line.peek) and (char.isascii() and char.isalnum() or char in "_.:"):
+        while (char := line.peek) and ((char.isascii() and char.isalnum()) or char in "_.:"):
             line.at += 1
         value = self._register(line.text[start : line.at])
         line.skip_blanks()
