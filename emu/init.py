@@ -220,6 +220,7 @@ def qemu_init_board(e: Emulator) -> Vm:
     )  # fmt: skip
     vm = e.vm = e.machine.vm = Vm(host, e.run, e.late, lambda: _engine(e))
     vm.machine = e.machine
+    e.machine.add_ram_object()
     e.machine.init()
     return vm
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emu.backends.hostmem import STEP, MemoryBackend
+from emu.backends.hostmem import STEP, MemoryBackend, ShmBackend
 from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
 from emu.options.keyval import Tree
@@ -176,6 +176,16 @@ class MachineState(Object):
             raise OptionError("Machine memory size does not match the size of the memory backend")
         backend.used = True
         self.ram = RamConfig(backend.size, backend.memfd, backend.prealloc)
+
+    def add_ram_object(self) -> None:
+        """RAM that no back end was named for shows as one, as in QEMU."""
+        if self.said_backend or not self.ram.size:
+            return
+        shown = ShmBackend()
+        shown.set_properties({"size": self.ram.size, "prealloc": self.ram.prealloc})
+        shown.complete()
+        shown.used = True
+        container("/objects").add_child(self.ram_id, shown)
 
     def serial_backend(self, n: int) -> Chardev | None:
         """What is connected to serial port `n`; None: nothing."""

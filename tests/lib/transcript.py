@@ -24,7 +24,7 @@ from pathlib import Path
 
 SYNC = '{"execute":"query-version","id":"sync"}'
 _SYNCED = '"id": "sync"'
-_RUNS = re.compile(r'("thread-id"|"fd"): \d+')
+_RUNS = re.compile(r'("thread-id": |"fd": |thread_id=)\d+')
 PATIENCE_S = 60
 
 
@@ -74,7 +74,7 @@ def shown(line: str) -> str:
         event = json.loads(line)
         data = line.partition('"data": ')[2][:-1]
         return f"* {event['event']}" + (f" {data}" if data else "")
-    return "< " + _RUNS.sub(r"\1: N", line)
+    return "< " + _RUNS.sub(r"\1N", line)
 
 
 class Player:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emu.core.qdict import QDict
+from emu.core.qdict import QDict, QValue
 from emu.errors import UserError
 from emu.monitor.commands.registry import qmp_command
 
@@ -99,4 +99,16 @@ def query_tpm_models(_e: Emulator) -> list[str]:
 @qmp_command("query-tpm-types")
 def query_tpm_types(_e: Emulator) -> list[str]:
     """Nothing that could drive one."""
+    return []
+
+
+@qmp_command("query-stats-schemas")
+def query_stats_schemas(_e: Emulator, provider: str | None = None) -> list[QDict]:
+    """Nobody keeps statistics."""
+    return []
+
+
+@qmp_command("query-stats")
+def query_stats(_e: Emulator, target: str, **filters: QValue) -> list[QDict]:
+    """Of nobody."""
     return []
