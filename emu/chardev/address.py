@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias, cast
 
 from emu.errors import HostError, UserError, strerror
 
+Where: TypeAlias = "str | tuple[str, int] | tuple[str, int, int, int]"
 _ABSTRACT_BYTES = 107  # of a name, behind its NUL: sun_path has 108
 
 
@@ -64,7 +65,7 @@ class Address:
             return socket.AF_INET6
         return socket.AF_UNSPEC
 
-    def candidates(self, passive: bool) -> list[tuple[socket.AddressFamily, object]]:
+    def candidates(self, passive: bool) -> list[tuple[socket.AddressFamily, Where]]:
         """Families and addresses to try, in order. Errors: HostError."""
         if self.path:
             return [(socket.AF_UNIX, self.sun_path)]
@@ -76,7 +77,7 @@ class Address:
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise HostError(f"address resolution failed for {self.host}:{self.port}: {why}") from error
-        return [(family, where) for family, _, _, _, where in found]
+        return [(family, cast(Where, where)) for family, _, _, _, where in found]
 
 
 def connect(address: Address) -> socket.socket:
@@ -144,11 +145,12 @@ def listen(address: Address, backlog: int = 1) -> socket.socket:
     raise HostError(f"Failed to find an available port: {strerror(error)}") from error
 
 
-def _ports(where: object, to: int) -> list[object]:
+def _ports(where: Where, to: int) -> list[Where]:
     """`where`, and the same with the ports up to `to`."""
     if not to or not isinstance(where, tuple):
         return [where]
-    return [(where[0], port, *where[2:]) for port in range(where[1], to + 1)]
+    return [(where[0], port) if len(where) == 2 else (where[0], port, where[2], where[3])
+            for port in range(where[1], to + 1)]
 
 
 def _given(address: Address) -> socket.socket:
@@ -174,10 +176,9 @@ def shown_pair(s: socket.socket, kind: str, server: bool) -> str | None:
         return None
     if s.family not in (socket.AF_INET, socket.AF_INET6):
         return None
-    show: Callable[[tuple[str, int]], str] = lambda at: (
-        f"[{at[0]}]:{at[1]}" if s.family == socket.AF_INET6 else f"{at[0]}:{at[1]}"
-    )
-    return f"{kind}:{show(here[:2])}{',server=on' if server else ''} <-> {show(there[:2])}"
+    v6 = s.family == socket.AF_INET6
+    ends = [f"[{at[0]}]:{at[1]}" if v6 else f"{at[0]}:{at[1]}" for at in (here, there)]
+    return f"{kind}:{ends[0]}{',server=on' if server else ''} <-> {ends[1]}"
 
 
 def remove_ghost(path: str) -> None:

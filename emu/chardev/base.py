@@ -129,6 +129,10 @@ class Chardev:
     def take_terminal(self, signals: Signals) -> None:
         """From now on the terminal is ours, if the device leads to one."""
 
+    def send_break(self) -> None:
+        """A break for the front end, from a monitor."""
+        self.frontend.receive_break()
+
     def set_break(self, on: bool) -> None:
         """The guest drives a break; only a real line could carry it."""
 

@@ -1,6 +1,6 @@
 """Makes character devices from their specs, keeps them by label, changes and removes them.
 
-Rule: a mux is reached by its label; the device behind it is called `LABEL-base`. Both are listed, as QEMU does.
+Rule: a mux is reached by its label; the device behind it is called `LABEL-base`. Both are listed.
 Source: BEHAVIOUR 5.4; texts of QEMU 10.0.13.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from emu.chardev.base import Chardev
 from emu.chardev.mux import ESCAPE, Mux
-from emu.chardev.registry import Opening, driver
+from emu.chardev.registry import Opening, driver, to_stdout
 from emu.chardev.spec import Spec
 from emu.errors import OptionError, UserError
 from emu.loop.notify import Signals
@@ -34,18 +34,21 @@ class Chardevs:
 
     # -- making
 
-    def make(self, spec: Spec, label: str) -> Chardev:
-        """A device called `label`; of a mux, the one behind it. Errors: UserError with QEMU's texts."""
+    def make(self, spec: Spec, label: str, tell: Callable[[str], None] = to_stdout) -> Chardev:
+        """A device called `label`; of a mux, the one behind it. Errors: UserError with QEMU's texts.
+
+        tell: where the name of a new pseudo-terminal is announced.
+        """
         if label in self:
             raise OptionError(f"Chardev with id '{label}' already exists")
         name = f"{label}-base" if spec.mux else label
-        made = self._backend(spec, name)
+        made = self._backend(spec, name, tell)
         self._open[name] = made
         if spec.mux:
             self._muxes[label] = Mux(label, made, self._quit, self._escape, opened=self._started)
         return made
 
-    def _backend(self, spec: Spec, label: str) -> Chardev:
+    def _backend(self, spec: Spec, label: str, tell: Callable[[str], None]) -> Chardev:
         opener = driver(spec.backend)
         if opener is None:
             raise OptionError(f"'{spec.backend}' is not a valid char driver name")
@@ -55,7 +58,7 @@ class Chardevs:
 
             log = CharLog(spec.log, spec.log_append)
         try:
-            made = opener(Opening(label, self._loop, spec, self._info))
+            made = opener(Opening(label, self._loop, spec, self._info, tell))
         except UserError:
             if log is not None:
                 log.close()
@@ -64,6 +67,15 @@ class Chardevs:
         if self._terminal is not None:
             made.take_terminal(self._terminal)
         return made
+
+    def make_mux(self, label: str, base: str) -> None:
+        """A multiplexer on the device `base`, which is there. Errors: UserError."""
+        if label in self:
+            raise OptionError(f"Chardev with id '{label}' already exists")
+        found = self._open.get(base)
+        if found is None:
+            raise UserError(f"mux: base chardev {base} not found")
+        self._muxes[label] = Mux(label, found, self._quit, self._escape, opened=self._started)
 
     # -- finding
 
@@ -80,13 +92,18 @@ class Chardevs:
         return self._muxes.get(label) or self._open.get(label)
 
     def all(self) -> list[Chardev | Mux]:
-        """Every device and mux, by label."""
-        found = {**self._open, **self._muxes}
-        return [found[label] for label in sorted(found)]
+        """Every device and mux, in the order of their making."""
+        found: list[Chardev | Mux] = []
+        for label, device in self._open.items():
+            found.append(device)
+            mux = self._muxes.get(label.removesuffix("-base"))
+            if mux is not None and mux.base is device:
+                found.append(mux)
+        return [*found, *(mux for mux in self._muxes.values() if mux not in found)]
 
     # -- changing
 
-    def change(self, label: str, spec: Spec) -> Chardev:
+    def change(self, label: str, spec: Spec, tell: Callable[[str], None] = to_stdout) -> Chardev:
         """Another back end for `label`; its front end stays. Errors: UserError, and the old one stays."""
         old = self._open.get(label)
         if label in self._muxes or spec.mux:
@@ -94,7 +111,7 @@ class Chardevs:
         if old is None:
             raise UserError(f"Chardev '{label}' does not exist")
         frontend, told = old.frontend, (old.on_connection, old.on_focus)
-        made = self._backend(spec, label)
+        made = self._backend(spec, label, tell)
         self._open[label] = made
         if old.used:
             was = old.connected
@@ -117,9 +134,11 @@ class Chardevs:
             raise UserError(f"Chardev '{label}' is busy")
         if isinstance(found, Mux):
             del self._muxes[label]
-            found = self._open[label := found.base.label]
-        del self._open[label]
-        self._close(found)
+            found.base.detach()
+            label = f"{label}-base"  # what was made for it goes with it
+            if label not in self._open:
+                return
+        self._close(self._open.pop(label))
 
     # -- the process
 

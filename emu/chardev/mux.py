@@ -124,6 +124,8 @@ class Mux:
     opened: front ends may hear of the base's connection at once.
     """
 
+    filename = "mux"
+
     def __init__(
         self, label: str, base: Chardev, quit: Callable[[], None], escape: int = ESCAPE,
         now_ns: Callable[[], int] = time.monotonic_ns, opened: bool = True,
@@ -254,6 +256,10 @@ class Mux:
         refused, self._refused = self._refused, []
         for frontend in refused:
             frontend.backend_writable()
+
+    def send_break(self) -> None:
+        """As `Chardev`."""
+        self.receive_break()
 
     def _key(self, byte: int) -> bool:
         """Whether the byte is for the front end."""

@@ -28,8 +28,8 @@ class Pipe(Chardev):
         super().__init__(label)
         in_fd, out_fd = _open(path)
         self._stream = Stream(
-            loop, in_fd, out_fd, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
-            lambda: self.frontend.backend_writable(), lambda: None,
+            loop, in_fd, out_fd, lambda: self.frontend.can_receive(),
+            lambda data: self.frontend.receive(data), lambda: self.frontend.backend_writable(), lambda: None,
         )  # fmt: skip
 
     def put(self, data: bytes) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import tty
 
 from emu.chardev.base import Chardev
@@ -125,8 +124,7 @@ def _remove_link(link: str, target: str) -> None:
 
 @char_driver("pty")
 def open_pty(o: Opening) -> Chardev:
-    """The line tells the user, or the script that started us, where it is."""
+    """Who asked for it is told where it is."""
     made = Pty(o.label, o.loop, o.spec.path)
-    sys.stdout.write(f"char device redirected to {made.path} (label {o.label})\n")
-    sys.stdout.flush()
+    o.tell(f"char device redirected to {made.path} (label {o.label})\n")
     return made

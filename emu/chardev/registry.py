@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,14 +23,21 @@ if TYPE_CHECKING:
     from emu.loop.poll import MainLoop
 
 
+def to_stdout(text: str) -> None:
+    """Where a script that starts us looks for names of pseudo-terminals. Text with its newline."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 @dataclass(frozen=True)
 class Opening:
-    """What an opener gets. info: tells the user something that is no fault."""
+    """What an opener gets. info: tells the user something that is no fault; tell: who asked for it."""
 
     label: str
     loop: MainLoop
     spec: Spec
     info: Callable[[str], None]
+    tell: Callable[[str], None]
 
 
 Opener = Callable[[Opening], Chardev]

@@ -16,6 +16,8 @@ from emu.chardev.stream import Stream
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
 
+TIOCSBRK, TIOCCBRK = 0x5427, 0x5428  # which Python does not name
+
 
 class SerialLine(Chardev):
     """Errors: HostError with QEMU's text."""
@@ -51,7 +53,7 @@ class SerialLine(Chardev):
     def set_break(self, on: bool) -> None:
         """Drive it; a line that cannot (a pseudo-terminal) does not."""
         try:
-            fcntl.ioctl(self._fd, termios.TIOCSBRK if on else termios.TIOCCBRK)
+            fcntl.ioctl(self._fd, TIOCSBRK if on else TIOCCBRK)
         except OSError:
             return
 

@@ -1,7 +1,7 @@
 """Short forms of character devices: what -serial, -monitor, -qmp, -gdb take, as options of -chardev.
 
-QEMU's qemu_chr_parse_compat: null, pty, stdio, file:P, pipe:P, unix:P[,...], tcp:H:P[,...], telnet:..., udp:...,
-/dev/..., and mon: before any of them.
+QEMU's qemu_chr_parse_compat: null, pty, stdio, file:P, pipe:P, unix:P[,...], tcp:H:P[,...], telnet:...,
+udp:..., /dev/..., and mon: before any of them.
 Source: BEHAVIOUR 5.4; texts by running QEMU 10.0.13.
 """
 

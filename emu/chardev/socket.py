@@ -12,6 +12,7 @@ Source: BEHAVIOUR 5.4.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
@@ -179,6 +180,13 @@ class SocketChardev(Chardev):
         """As `Chardev`."""
         if self._stream:
             self._stream.accept_input()
+
+    def hang_up(self) -> None:
+        """Shut the connection down, whatever it is waiting for; the peer is then seen to have left."""
+        if self._stream:
+            peer = socket.socket(fileno=os.dup(self._stream.fileno()))
+            with peer, contextlib.suppress(OSError):  # it has left already
+                peer.shutdown(socket.SHUT_RDWR)
 
     # -- descriptors
 

@@ -73,7 +73,7 @@ def from_opts(opts: QemuOpts) -> Spec:
     check = _CHECKS.get(backend)
     if check is not None:
         check(opts)
-    spec = Spec(
+    return Spec(
         backend, path=opts.get("path", ""), host=opts.get("host", ""), port=opts.get("port", ""),
         server=opts.get_bool("server", False), append=opts.get_bool("append", False),
         input_path=opts.get("input-path"), signals=opts.get_bool("signal", True),
@@ -82,10 +82,10 @@ def from_opts(opts: QemuOpts) -> Spec:
         local_port=opts.get("localport", ""), size=opts.get_size("size", 0) or None, fd=opts.get("fd", ""),
         to=opts.get_number("to", 0) & 0xFFFF, ipv4=_maybe(opts, "ipv4"), ipv6=_maybe(opts, "ipv6"),
         abstract=opts.get_bool("abstract", False), tight=opts.get_bool("tight", True),
-        telnet=opts.get_bool("telnet", False), nodelay=opts.get_bool("nodelay", not opts.get_bool("delay", True)),
+        telnet=opts.get_bool("telnet", False),
+        nodelay=opts.get_bool("nodelay", not opts.get_bool("delay", True)),
         reconnect_ms=opts.get_number("reconnect", 0) * 1000 or opts.get_number("reconnect-ms", 0),
     )  # fmt: skip
-    return spec
 
 
 def _maybe(opts: QemuOpts, name: str) -> bool | None:
@@ -123,7 +123,7 @@ def _check_socket(opts: QemuOpts) -> None:
 
 
 def check_roles(server: bool, said: set[str], websocket: bool, kind: str) -> None:
-    """What clients, servers and kinds of addresses cannot have. said: names of options. Errors: OptionError."""
+    """What clients, servers and kinds of addresses cannot have. said: names. Errors: OptionError."""
     if kind == "fd":
         for name in ("reconnect", "reconnect-ms"):
             if name in said:

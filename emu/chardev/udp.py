@@ -9,7 +9,9 @@ Source: udp(7); BEHAVIOUR 5.4.
 from __future__ import annotations
 
 import socket
+from typing import cast
 
+from emu.chardev.address import Where
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
 from emu.errors import HostError, strerror
@@ -85,14 +87,14 @@ class Udp(Chardev):
         self._socket.close()
 
 
-def _resolve(host: str, port: str, family: int, passive: bool) -> tuple[int, object]:
+def _resolve(host: str, port: str, family: int, passive: bool) -> tuple[int, Where]:
     flags = socket.AI_PASSIVE if passive else 0
     try:
         found = socket.getaddrinfo(host or None, port, family, socket.SOCK_DGRAM, flags=flags)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise HostError(f"address resolution failed for {host}:{port}: {why}") from error
-    return found[0][0], found[0][4]
+    return found[0][0], cast(Where, found[0][4])
 
 
 def _connected(remote: tuple[str, str], local: tuple[str, str] | None) -> socket.socket:

@@ -7,7 +7,8 @@ Rules
 - a line end goes out as \\r\\n: a monitor's terminal is raw;
 - on a mux, what is said while another has the keyboard waits until it comes back (so the banner of a monitor
   behind a serial console is the first thing that Ctrl-A c shows);
-- while a command runs nothing more is read; a device that takes no more output keeps the rest waiting.
+- the prompt comes a turn of the main loop after a command, and no key is taken before: what the command asked
+  for (a reset, the end) has been done by then; a device that takes no more output keeps the rest waiting.
 Source: BEHAVIOUR 5.3; screens of QEMU 10.0.13.
 """
 
@@ -58,6 +59,8 @@ class HmpMonitor:
         self._waiting = bytearray()  # to be shown
         self._away = False  # another has the keyboard
         self._greeted = False
+        self._busy = 0  # turns of the loop until the prompt comes, after a command
+        self._ready_later = e.loop.deferred.new(self._ready)
         port.on_connection = self._connection
         port.on_focus = self._focus
         port.attach(self)
@@ -81,9 +84,7 @@ class HmpMonitor:
         """Somebody has come."""
         self._greeted = True
         self._show(banner().encode())
-        if not self._away:
-            self._editor.restart()
-            self._prompt()
+        self._begin()
 
     def _focus(self, gained: bool) -> None:
         """The keyboard comes, or goes to another front end of the mux."""
@@ -91,23 +92,34 @@ class HmpMonitor:
             return
         if gained:
             self._away = False
+            self._flush()
             if self._greeted:
-                self._editor.restart()
-                self._prompt()
+                self._begin()
         else:
             if self._greeted:
                 self._show(b"\n")
             self._away = True
 
-    def _prompt(self) -> None:
-        self._editor.show_prompt()
-        self._show(self._editor.taken())
+    def _begin(self) -> None:
+        """A line that nothing was typed of, if anybody can type."""
+        if not self._away and not self._busy:
+            self._editor.restart()
+            self._editor.show_prompt()
+            self._show(self._editor.taken())
+
+    def _ready(self) -> None:
+        self._busy -= 1
+        if self._busy:
+            self._ready_later.schedule()
+        else:
+            self._begin()
+            self._port.accept_input()
 
     # -- front end
 
     def can_receive(self) -> int:
         """A byte at a time: the next one may be for somebody else when this one has been acted on."""
-        return int(not self._away and len(self._waiting) < ENOUGH)
+        return int(not self._away and not self._busy and len(self._waiting) < ENOUGH)
 
     def receive(self, data: bytes) -> None:
         """Keys."""
@@ -117,14 +129,16 @@ class HmpMonitor:
             if line is not None:
                 execute(self._session, line)
                 self._show(self._session.taken().encode("utf-8", "surrogateescape"))
-                self._prompt()
+                self._busy = 2  # the rest of this turn, and one in which requests are looked at
+                self._ready_later.schedule()
 
     def receive_break(self) -> None:
         """Nothing."""
 
     def backend_writable(self) -> None:
-        """Show what waits."""
+        """Show what waits, then take more."""
         self._flush()
+        self._port.accept_input()
 
     def _show(self, data: bytes) -> None:
         self._waiting += data.replace(b"\n", b"\r\n")
@@ -133,10 +147,7 @@ class HmpMonitor:
     def _flush(self) -> None:
         if self._away or not self._waiting:
             return
-        full = len(self._waiting) >= ENOUGH
         while self._waiting and (done := self._port.write(bytes(self._waiting))):
             del self._waiting[:done]
         if self._waiting:
             self._port.watch_writable()
-        elif full:
-            self._port.accept_input()

@@ -63,6 +63,30 @@ class Word(Argument):
 
 
 @dataclass(frozen=True)
+class Options(Argument):
+    """A word `driver,name=value,...`, perhaps none, as a set of options of -device."""
+
+    def read(self, line: Line, reading: Reading) -> object:
+        """A QemuOpts."""
+        from emu.core.ids import ID_EXPECTED, ID_HINT, id_wellformed
+        from emu.errors import OptionError
+        from emu.options import groups
+        from emu.options.qemuopts import QemuOpts, opts_parse_id
+
+        line.skip_blanks()
+        text = "" if line.ended else Word(self.name).read(line, reading)
+        assert isinstance(text, str)
+        opts = QemuOpts(groups.DEVICE, opts_parse_id(text))
+        if opts.id is not None and not id_wellformed(opts.id):
+            raise LineFault(f"{ID_EXPECTED.format('id')}\n{ID_HINT}\n")
+        try:
+            opts.do_parse(text, "driver")
+        except OptionError as error:
+            raise LineFault(f"{error.text}\n") from None
+        return opts
+
+
+@dataclass(frozen=True)
 class Rest(Argument):
     """All that is left, blanks included."""
 

@@ -73,7 +73,7 @@ def _by_kind(args: tuple[Argument, ...], words: list[str]) -> Iterable[str]:
 
 def files(typed: str) -> list[str]:
     """Files whose path begins with `typed`; folders end in a slash."""
-    folder, _, start = typed.rpartition("/")
+    _, _, start = typed.rpartition("/")
     above = typed[: len(typed) - len(start)]
     try:
         found = list(os.scandir(above or "."))

@@ -68,6 +68,7 @@ def show_in_column(value: int, letter: str, size: int) -> str:
     if letter == "o":
         text, width = (f"0{value:o}" if value else "0"), -(-bits // 3)
     else:
-        signed = value - (1 << bits) if letter == "d" and value >> (bits - 1) else value
+        # less than 64 bits are never negative: so the reference has it
+        signed = value - (1 << bits) if letter == "d" and size == 8 and value >> 63 else value
         text, width = str(signed), -(-bits * 10 // 33)
     return f"{text:>{width}}"

@@ -113,7 +113,7 @@ def available(command: HmpCommand, s: Session) -> bool:
     return command.preconfig or s.ready
 
 
-def _find(line: Line, table: dict[str, HmpCommand], start: int) -> HmpCommand | None:
+def _find(line: Line, table: dict[str, HmpCommand]) -> HmpCommand | None:
     """The command whose name comes next in `line`; None for a line of blanks. Errors: LineFault."""
     line.skip_blanks()
     if line.ended:
@@ -121,26 +121,24 @@ def _find(line: Line, table: dict[str, HmpCommand], start: int) -> HmpCommand | 
     name = line.plain_word(also="/")
     command = table.get(name)
     if command is None:
-        raise LineFault(f"unknown command: '{line.text[start : line.at]}'\n")
+        raise LineFault(f"unknown command: '{line.text[: line.at]}'\n")
     line.skip_blanks()
     if command.table is not None and not line.ended:
-        return _find(line, command.table, start)
+        return _find(line, command.table)
     return command
 
 
 def execute(s: Session, text: str) -> None:
     """Run one line; everything it has to say is printed to `s`."""
     line = Line(text)
-    line.skip_blanks()
-    start = line.at
     try:
-        command = _find(line, commands(), start)
+        command = _find(line, commands())
     except LineFault as fault:
         s.print(fault.text)
         return
     if command is None:
         return
-    typed = line.text[start : line.at].rstrip()
+    typed = line.text[: line.at].strip()
     if not available(command, s):
         s.print(f"Command '{typed}' not available until machine initialization has completed.\n")
         return

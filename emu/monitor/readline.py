@@ -25,7 +25,7 @@ MOST_BYTES = 4095  # of a line
 MOST_LINES = 64  # of history
 MOST_COMPLETIONS = 256
 SCREEN_COLUMNS = 80
-LEFT, RIGHT, CLEAR_RIGHT, CLEAR_SCREEN = b"\x1b[D", b"\x1b[C", b"\x1b[K", b"\x1b[2J\x1b[H"
+LEFT, RIGHT, CLEAR_RIGHT, CLEAR_SCREEN = b"\x1b[D", b"\x1b[C", b"\x1b[K", b"\x1b[2J\x1b[1;1H"
 SPACE = b" \t\n\v\f\r"
 
 
@@ -178,12 +178,13 @@ class LineEditor:
         self._at = 0
 
     def _kill_word(self) -> None:
-        """The word before the cursor and the blanks behind it; the first byte goes whatever it is."""
-        start = self._at
-        while start > 0 and self._line[start - 1] in SPACE:
+        """The word before the cursor, the blanks behind it, and those before it if it is the first."""
+        start = max(0, self._at - 1)
+        while start > 0 and self._line[start] in SPACE:
             start -= 1
-        while start > 0 and self._line[start - 1] not in SPACE:
+        while start > 0 and self._line[start] not in SPACE:
             start -= 1
+        start += start > 0
         del self._line[start : self._at]
         self._at = start
 
@@ -194,10 +195,10 @@ class LineEditor:
     # -- history
 
     def _remember(self, line: str) -> None:
-        """The newest comes last; one that is there already moves."""
-        self._browsing = -1
+        """The newest comes last; one that is there already moves. An empty line leaves it all as it is."""
         if not line:
             return
+        self._browsing = -1
         if line in self.history:
             self.history.remove(line)
         self.history.append(line)
@@ -233,8 +234,8 @@ class LineEditor:
         if len(words) > 1:
             self._out += b"\n"
         words.sort(key=lambda word: word.encode("utf-8", "surrogateescape"))
-        same = os.path.commonprefix(words).encode("utf-8", "surrogateescape")
-        self._insert(same[found.typed :])
+        same = os.path.commonprefix(words)  # noqa: RUF071  # of texts, as is meant
+        self._insert(same.encode("utf-8", "surrogateescape")[found.typed :])
         if len(words) > 1:
             self._list(words)
             self.show_prompt()

@@ -105,9 +105,8 @@ class Fleet:
 
     # -- birth
 
-    def trace_to(self, log_fd: int, bits: int) -> None:
-        """Have workers started from now on write what TRACE_* `bits` ask for to a descriptor."""
-        self.control.header.set("trace", bits)
+    def trace_to(self, log_fd: int) -> None:
+        """Have workers started from now on write what the header's `trace` asks for to a descriptor."""
         for v in self.vcpus:
             v.log_fd = log_fd
 

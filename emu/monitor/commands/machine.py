@@ -9,13 +9,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emu.core.qdict import QDict
 from emu.errors import UserError
 from emu.monitor.commands.identity import SysEmuTarget
 from emu.monitor.commands.registry import qmp_command
 
 if TYPE_CHECKING:
     from emu.emulator import Emulator
+
+
+DYNAMIC = ("max", "rv64")  # models that may change with the version
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class MachineInfo:
     default_ram_id: str | None = None
 
 
-@qmp_command("query-machines", preconfig=True)
+@qmp_command("query-machines")
 def query_machines(_e: Emulator, compat_props: bool = False) -> list[MachineInfo]:
     """All machine types."""
     from emu.hw.machine import machines
@@ -66,10 +68,14 @@ def query_current_machine(e: Emulator) -> CurrentMachineParams:
 class CpuInstanceProperties:
     """Where a hart is in the topology."""
 
-    core_id: int | None = None
     node_id: int | None = None
+    drawer_id: int | None = None
+    book_id: int | None = None
     socket_id: int | None = None
+    die_id: int | None = None
     cluster_id: int | None = None
+    module_id: int | None = None
+    core_id: int | None = None
     thread_id: int | None = None
 
 
@@ -117,13 +123,26 @@ def query_cpu_definitions(_e: Emulator) -> list[CpuDefinitionInfo]:
     from emu.qom.types import list_types
 
     return [
-        CpuDefinitionInfo(one.name.removesuffix(SUFFIX), one.name, static=False, deprecated=False)
+        CpuDefinitionInfo(
+            one.name.removesuffix(SUFFIX), one.name, static=one.name.removesuffix(SUFFIX) not in DYNAMIC,
+            deprecated=False,
+        )
         for one in list_types("riscv-cpu")
-    ]
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HotpluggableCPU:
+    """A CPU that could be plugged in."""
+
+    type: str
+    vcpus_count: int
+    props: CpuInstanceProperties
+    qom_path: str | None
 
 
 @qmp_command("query-hotpluggable-cpus", preconfig=True)
-def query_hotpluggable_cpus(_e: Emulator) -> list[QDict]:
+def query_hotpluggable_cpus(_e: Emulator) -> list[HotpluggableCPU]:
     """Errors: UserError: harts of these boards are all there from the start."""
     raise UserError("machine does not support hot-plugging CPUs")
 
