@@ -71,8 +71,9 @@ def _read_plain(data: bytes) -> QValue:
     if data.count(b"{") + data.count(b"[") > _MANY:
         raise ValueError
     value: QValue = json.loads(
-        data, object_pairs_hook=_members, parse_int=lambda raw: _integer(raw.encode()), parse_constant=_none
-    )
+        data, object_pairs_hook=_members, parse_int=lambda raw: _integer(raw.encode()),
+        parse_float=_none, parse_constant=_none,
+    )  # fmt: skip
     return value
 
 
@@ -83,8 +84,9 @@ def _members(pairs: list[tuple[str, QValue]]) -> QDict:
     return made
 
 
-def _none(name: str) -> QValue:
-    raise ValueError(name)
+def _none(raw: str) -> QValue:
+    """Numbers with a point or an exponent are left to the strict reader: grammars differ."""
+    raise ValueError(raw)
 
 
 class JsonParser:
