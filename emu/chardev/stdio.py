@@ -20,6 +20,7 @@ import termios
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
 from emu.chardev.stream import Stream, own_descriptor
+from emu.daemon import is_daemonized
 from emu.errors import UserError
 from emu.loop.notify import Signals
 from emu.loop.poll import MainLoop
@@ -134,5 +135,7 @@ class Stdio(Chardev):
 
 @char_driver("stdio")
 def open_stdio(o: Opening) -> Chardev:
-    """As `Stdio`."""
+    """As `Stdio`. Errors: UserError in a daemon, whose standard streams lead nowhere."""
+    if is_daemonized():
+        raise UserError("cannot use stdio with -daemonize")
     return Stdio(o.label, o.loop, o.spec.signals)
