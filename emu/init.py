@@ -9,9 +9,7 @@ Source: BEHAVIOUR 3.3.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -237,6 +235,7 @@ def qemu_init_board(e: Emulator) -> Vm:
     )  # fmt: skip
     vm = e.vm = e.machine.vm = Vm(host, e.run, e.late, lambda: _engine(e))
     vm.machine = e.machine
+    e.machine.add_ram_object()
     e.machine.init()
     return vm
 
@@ -248,29 +247,20 @@ def _engine(e: Emulator) -> Engine:
     return load_engine(e.reporter)
 
 
-@contextmanager
-def _at(where: tuple[str, ...]) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        raise error.at(where) from None
-
-
 def qemu_create_cli_devices(e: Emulator) -> None:
     """-device: text ones in the order of the line, then JSON ones."""
+    from emu.options.settings import SaidValues
     from emu.options.visitor import JSON, KEYVAL
     from emu.qom.compat import check
     from emu.qom.monitor import qdev_device_add
 
-    groups = e.settings.groups
-    for opts in e.settings.sets("device"):
-        with _at(opts.where):
-            device = qdev_device_add({**opts.to_qdict()}, KEYVAL)
-        # its id is free again when it is gone
-        device.deleted.append(partial(groups.delete, opts))
-    for said in e.settings.json_devices:
-        with _at(said.where):
-            qdev_device_add(said.tree, JSON)
+    texts = [SaidValues({**opts.to_qdict()}, KEYVAL, opts.where) for opts in e.settings.sets("device")]
+    objects = [SaidValues(said.tree, JSON, said.where) for said in e.settings.json_devices]
+    for said in (*texts, *objects):
+        try:
+            qdev_device_add(said.values, said.visitor)
+        except UserError as error:
+            raise error.at(said.where) from None
     check(lambda text: e.reporter.warn(text))
 
 

@@ -12,6 +12,7 @@ Source: BEHAVIOUR 5.4.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
@@ -152,6 +153,13 @@ class SocketChardev(Streamed):
         if self._listener is not None:
             self.loop.watch(self._listener, read=self._accept)
         self._try_later()
+
+    def hang_up(self) -> None:
+        """Shut the connection down, whatever it is waiting for; the peer is then seen to have left."""
+        if self.stream:
+            peer = socket.socket(fileno=os.dup(self.stream.fileno()))
+            with peer, contextlib.suppress(OSError):  # it has left already
+                peer.shutdown(socket.SHUT_RDWR)
 
     # -- descriptors
 

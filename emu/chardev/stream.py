@@ -61,6 +61,10 @@ class Stream:
         self._flush_later = loop.deferred.new(self._flush)
         self.accept_input()
 
+    def fileno(self) -> int:
+        """The descriptor that is read, or else written."""
+        return self._in if self._in >= 0 else self._out
+
     # -- output
 
     def write(self, data: bytes) -> int:

@@ -1,8 +1,9 @@
 """QMP monitors of one machine: their requests are done in turn, events go to all of them.
 
 Rules
-- one request is done in a turn of the main loop, so that what it asks of the machine is carried out before
-  the next one is looked at: `system_reset` and `query-status` sent together mean what they say;
+- one request is done in a turn of the main loop and answered in the next: what it asks of the machine is
+  carried out before the reply, and before the next request (`system_reset` and `query-status` sent together
+  mean what they say);
 - monitors take turns: one that sends without pause does not keep the others waiting.
 Source: BEHAVIOUR 5.1.
 """
@@ -18,6 +19,7 @@ from emu.errors import UserError, strerror
 from emu.monitor.event_types import EVENTS
 from emu.monitor.qmp import QmpMonitor
 from emu.monitor.request import CommandNotFound, Request
+from emu.monitor.session import Session
 from emu.monitor.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Dispatcher:
         self._e = e
         self._monitors: list[QmpMonitor] = []
         self._later = e.loop.deferred.new(self._turn)
+        self._done: tuple[QmpMonitor, Session] | None = None  # whose reply is to be sent
         clocks = e.loop.clocks
         self._throttle = Throttle(
             clocks.virtual if e.settings.qtest is not None else clocks.realtime,
@@ -48,12 +51,16 @@ class Dispatcher:
     # -- requests
 
     def _turn(self) -> None:
-        monitor = next((one for one in self._monitors if one.waiting), None)
-        if monitor is not None:
-            self._monitors.remove(monitor)
-            self._monitors.append(monitor)
-            monitor.run_one()
-        if any(one.waiting for one in self._monitors):
+        done, self._done = self._done, None
+        if done is not None:
+            monitor, session = done
+            session.reply()
+            monitor.replied()
+        next_one = next((one for one in self._monitors if one.waiting), None)
+        if next_one is not None:
+            self._monitors.remove(next_one)
+            self._monitors.append(next_one)
+            self._done = next_one, next_one.run_one()
             self._later.schedule()
 
     def _execute(self, monitor: QmpMonitor, request: Request) -> QValue:

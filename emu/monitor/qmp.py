@@ -5,7 +5,7 @@ Rules
   too; events go on until MOST_KEPT, then they are lost and a line says so: a client that never reads cannot
   hold the machine, nor take its memory;
 - a message is written whole or not at all, in the order it was made;
-- a reply leaves before the main loop acts on what was asked (quit, system_reset).
+- what was asked is done in one turn of the main loop, and answered in the next.
 Source: BEHAVIOUR 5.1.
 """
 
@@ -58,6 +58,7 @@ class QmpMonitor(Monitor):
         """A client has come or gone: either way nothing is left of the one before."""
         self._unread.clear()
         self._loses = self._waits_for_room = False
+        self.session.ended = True
         self.session = self._new_session()
         self.leave()
         if connected:
@@ -95,12 +96,14 @@ class QmpMonitor(Monitor):
         """Whether a request can be done: one is there, and its reply can be kept."""
         return self.session.waiting and len(self._unread) <= MOST_UNREAD
 
-    def run_one(self) -> None:
-        """Do one request."""
-        session = self.session
-        session.run_one()
-        if session is self.session:
-            self.chardev.accept_input()
+    def run_one(self) -> Session:
+        """Do one request: the session that has a reply to send."""
+        self.session.run_one()
+        return self.session
+
+    def replied(self) -> None:
+        """A reply was sent: more may be read."""
+        self.chardev.accept_input()
 
     # -- output
 
@@ -132,5 +135,6 @@ class QmpMonitor(Monitor):
     def close(self) -> None:
         """The end: what waits for the client is handed to the device, which writes it when it closes."""
         super().close()
+        self.session.reply()
         self._write()
         self.chardev.detach()

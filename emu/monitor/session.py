@@ -6,7 +6,9 @@ Rules (BEHAVIOUR 5.1)
 - a client is greeted, and must then negotiate; until it has, it gets no events and has one command;
 - one request at a time is taken from the stream; with `oob` enabled eight. What else was read waits here
   unjudged, as it would wait in the socket: whether it is out of band is seen when its turn comes;
-- out of band requests are done at once, even while others wait;
+- out of band requests are done and answered at once, even while others wait;
+- any other reply is held until the main loop has turned once more: what the request has asked of the machine
+  is carried out, and told as an event, before it (QEMU's order: RESET and SHUTDOWN come before the reply);
 - whatever is wrong is one error object, in its turn, and the session goes on.
 Source: QEMU 10.0, docs/interop/qmp-spec.
 """
@@ -48,8 +50,10 @@ class Session:
         self._parser = JsonParser()
         self._parsed: deque[QValue | JsonError] = deque()
         self._queue: deque[QValue | JsonError] = deque()
+        self._held: QDict | None = None  # the reply to the request that was done last
         self.negotiated = False
         self.oob = False
+        self.ended = False
 
     def greet(self) -> None:
         """The first thing a client hears."""
@@ -78,27 +82,38 @@ class Session:
     @property
     def full(self) -> bool:
         """Whether enough requests wait: no more is read."""
-        return bool(self._parsed) or len(self._queue) >= (MOST_QUEUED if self.oob else 1)
+        return bool(self._parsed) or len(self._queue) >= self._most
 
     @property
     def waiting(self) -> bool:
         """Whether there is a request to do."""
-        return bool(self._queue)
+        return bool(self._queue) and self._held is None
+
+    @property
+    def _most(self) -> int:
+        """Requests that may wait now."""
+        return MOST_QUEUED if self.oob else int(self._held is None)
 
     def _admit(self) -> None:
-        while self._parsed and len(self._queue) < (MOST_QUEUED if self.oob else 1):
+        while self._parsed and len(self._queue) < self._most:
             one = self._parsed.popleft()
             if not isinstance(one, JsonError) and is_oob(one):
-                self._answer(one)
+                self._send(self._reply(one))
             else:
                 self._queue.append(one)
 
     def run_one(self) -> None:
-        """Do the first request that waits, and reply."""
-        self._answer(self._queue.popleft())
-        self._admit()
+        """Do the first request that waits; `reply` is to follow."""
+        self._held = self._reply(self._queue.popleft())
 
-    def _answer(self, one: QValue | JsonError) -> None:
+    def reply(self) -> None:
+        """Send the reply that is held, if there is one and the client is still there; take more requests."""
+        held, self._held = self._held, None
+        if held is not None and not self.ended:
+            self._send(held)
+            self._admit()
+
+    def _reply(self, one: QValue | JsonError) -> QDict:
         reply: QDict = {}
         try:
             if isinstance(one, JsonError):
@@ -111,7 +126,7 @@ class Session:
             reply["return"] = self._execute(request)
         except UserError as error:
             reply["error"] = {"class": error.qmp_class, "desc": error.text or error.consequences[-1]}
-        self._send(reply)
+        return reply
 
     def event(self, event: QDict) -> None:
         """Tell of it, if the client is ready for events."""

@@ -21,7 +21,6 @@ import enum
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from emu.core.qdict import QDict, QValue
@@ -318,9 +317,17 @@ def is_optional(hint: object) -> bool:
     return type(None) in _alternatives(hint)
 
 
-@cache
+_known: dict[object, QmpType] = {}
+
+
 def type_of(hint: object) -> QmpType:
     """The type that an annotation means; `| None` is not part of it. Errors: TypeError (a bug of ours)."""
+    if hint not in _known:
+        _known[hint] = _type_of(hint)
+    return _known[hint]
+
+
+def _type_of(hint: object) -> QmpType:
     notes = _notes(hint)
     if get_origin(hint) is Annotated:
         plain = get_args(hint)[0]

@@ -12,7 +12,7 @@ from typing import cast
 
 from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
-from emu.options.visitor import JSON, Visitor
+from emu.options.visitor import JSON, Visitor, wrong_type
 from emu.qom import types
 from emu.qom.object import Interface, Object, container
 from emu.qom.types import interface_type
@@ -42,7 +42,9 @@ def type_of(values: Mapping[str, QValue]) -> types.Type:
     name = values.get("qom-type")
     if name is None:
         raise OptionError("Parameter 'qom-type' is missing")
-    found = types.type_by_name(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        raise wrong_type("qom-type", "string")
+    found = types.type_by_name(name)
     if found is None or found.abstract or not types.is_a(found.name, "user-creatable"):
         raise OptionError(f"Parameter 'qom-type' does not accept value '{name}'")
     return found

@@ -59,7 +59,7 @@ class AddfdInfo:
     fd: int
 
 
-@qmp_command("add-fd", preconfig=True)
+@qmp_command("add-fd")
 def add_fd(
     e: Emulator, monitor: Monitor, fdset_id: int | None = None, opaque: str | None = None
 ) -> AddfdInfo:
@@ -74,7 +74,7 @@ def add_fd(
         raise
 
 
-@qmp_command("remove-fd", preconfig=True)
+@qmp_command("remove-fd")
 def remove_fd(e: Emulator, fdset_id: int, fd: int | None = None) -> None:
     """Close a descriptor of a set, or all. Errors: UserError."""
     fd_sets(e).remove(fdset_id, fd)
@@ -96,7 +96,7 @@ class FdsetInfo:
     fds: list[FdsetFdInfo]
 
 
-@qmp_command("query-fdsets", preconfig=True)
+@qmp_command("query-fdsets")
 def query_fdsets(e: Emulator) -> list[FdsetInfo]:
     """All sets."""
     return [

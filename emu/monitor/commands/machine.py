@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from emu.emulator import Emulator
 
 
+DYNAMIC = ("max", "rv64")  # models that may change with the version
+
+
 @dataclass(frozen=True)
 class MachineInfo:
     """A machine type."""
@@ -34,7 +37,7 @@ class MachineInfo:
     default_ram_id: str | None = None
 
 
-@qmp_command("query-machines", preconfig=True)
+@qmp_command("query-machines")
 def query_machines(_e: Emulator, compat_props: bool = False) -> list[MachineInfo]:
     """All machine types."""
     from emu.hw.machine import machines
@@ -117,9 +120,12 @@ def query_cpu_definitions(_e: Emulator) -> list[CpuDefinitionInfo]:
     from emu.qom.types import list_types
 
     return [
-        CpuDefinitionInfo(one.name.removesuffix(SUFFIX), one.name, static=False, deprecated=False)
+        CpuDefinitionInfo(
+            one.name.removesuffix(SUFFIX), one.name, static=one.name.removesuffix(SUFFIX) not in DYNAMIC,
+            deprecated=False,
+        )
         for one in list_types("riscv-cpu")
-    ]
+    ]  # fmt: skip
 
 
 @qmp_command("query-hotpluggable-cpus", preconfig=True)

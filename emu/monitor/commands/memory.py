@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from emu.errors import HostError, OptionError, UserError, strerror
 from emu.monitor.commands.registry import qmp_command
-from emu.monitor.types import U16
+from emu.monitor.types import U16, U64
 
 if TYPE_CHECKING:
     from emu.backends.hostmem import MemoryBackend
@@ -39,23 +39,23 @@ class Memdev:
     share: bool
     host_nodes: list[U16]
     policy: HostMemPolicy
-    reserve: bool | None = None
+    reserve: bool
 
 
 @qmp_command("query-memdev", preconfig=True)
 def query_memdev(_e: Emulator) -> list[Memdev]:
-    """Those that users have made."""
+    """Those that users have made, the newest first."""
     from emu.backends.hostmem import MemoryBackend
     from emu.qom.object import container
 
     found = [one for one in container("/objects").children.values() if isinstance(one, MemoryBackend)]
-    return [_memdev(one) for one in found]
+    return [_memdev(one) for one in reversed(found)]
 
 
 def _memdev(one: MemoryBackend) -> Memdev:
     return Memdev(
         one.name_in_parent, one.size, merge=True, dump=True, prealloc=one.prealloc, share=one.share,
-        host_nodes=[], policy=HostMemPolicy.DEFAULT,
+        host_nodes=[], policy=HostMemPolicy.DEFAULT, reserve=True,
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _save(path: str, at: int, size: int, read: Callable[[int, int], bytes]) -> N
 
 
 @qmp_command("pmemsave")
-def pmemsave(e: Emulator, val: int, size: int, filename: str) -> None:
+def pmemsave(e: Emulator, val: U64, size: U64, filename: str) -> None:
     """Physical memory from `val` on. Errors: UserError."""
     from emu.bus import bus_read
 
@@ -97,7 +97,7 @@ def pmemsave(e: Emulator, val: int, size: int, filename: str) -> None:
 
 
 @qmp_command("memsave")
-def memsave(e: Emulator, val: int, size: int, filename: str, cpu_index: int = 0) -> None:
+def memsave(e: Emulator, val: U64, size: U64, filename: str, cpu_index: int = 0) -> None:
     """Memory as a hart sees it now. Errors: UserError."""
     from emu.workers.hart_state import HartState
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, cast
 from emu.core.qdict import QValue
 from emu.monitor.commands.registry import qmp_command
 from emu.monitor.types import Member, ObjectType, UnionType, from_json, type_of
-from emu.options.config_groups import qemu_find_opts
-from emu.options.visitor import JSON, KEYVAL
+from emu.options.visitor import JSON
 from emu.qom import creatable, introspect, monitor
 from emu.qom.types import list_types
 
@@ -78,7 +77,7 @@ def qom_list_properties(_e: Emulator, typename: str) -> list[ObjectPropertyInfo]
     return _infos(introspect.qom_list_properties(typename))
 
 
-@qmp_command("device-list-properties", preconfig=True)
+@qmp_command("device-list-properties")
 def device_list_properties(_e: Emulator, typename: str) -> list[ObjectPropertyInfo]:
     """What configures a device of a type. Errors: UserError."""
     return _infos(introspect.device_list_properties(typename))
@@ -92,16 +91,9 @@ def _device_shown() -> ObjectType:
 
 
 @qmp_command("device_add", shown=_device_shown, features=("json-cli", "json-cli-hotplug"))
-def device_add(e: Emulator, **values: QValue) -> None:
-    """As -device says it, in text, whatever the types of JSON are. Errors: UserError, and none is there."""
-    groups = e.settings.groups
-    opts = groups.from_qdict(qemu_find_opts("device"), values)
-    try:
-        device = monitor.qdev_device_add({**opts.to_qdict()}, KEYVAL, running=True)
-    except BaseException:
-        groups.delete(opts)
-        raise
-    device.deleted.append(lambda: groups.delete(opts))
+def device_add(_e: Emulator, **values: QValue) -> None:
+    """As -device in JSON. Errors: UserError, and none is there."""
+    monitor.qdev_device_add(values, JSON, running=True)
 
 
 @qmp_command("device_del")

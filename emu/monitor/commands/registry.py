@@ -44,7 +44,7 @@ from emu.options.visitor import JSON
 
 if TYPE_CHECKING:
     from emu.emulator import Emulator
-    from emu.monitor.session import Monitor
+    from emu.monitor.monitor import Monitor
 
 F = TypeVar("F", bound=Callable[..., object])
 
