@@ -59,6 +59,7 @@ class Host:
     executes: bool = True  # whether harts run guest code
     data_dirs: list[str] = field(default_factory=list)  # where firmware is searched
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
+    background: bool = False  # standard streams will be let go
 
 
 class LateClock:
@@ -236,7 +237,7 @@ class Vm:
                 self.control, self.engine, regions, self.ram, self.space, self._sbi_call, self.host.log_line,
                 lambda loss: self._lost(loss), self._reached,
             )  # fmt: skip
-        fleet.trace_to(self.log.fileno())
+        fleet.trace_to(self.log.fileno(), errors=not self.host.background or bool(self.log.items))
         self.trace()
         return fleet
 

@@ -105,10 +105,13 @@ class Fleet:
 
     # -- birth
 
-    def trace_to(self, log_fd: int) -> None:
-        """Have workers started from now on write what the header's `trace` asks for to a descriptor."""
+    def trace_to(self, log_fd: int, errors: bool) -> None:
+        """Have workers started from now on write what the header's `trace` asks for to a descriptor.
+
+        errors: whether they keep standard error.
+        """
         for v in self.vcpus:
-            v.log_fd = log_fd
+            v.log_fd, v.errors = log_fd, errors
 
     def start(self) -> None:
         """Fork every worker; return when all are ready, stopped. Errors: StartFailed."""
