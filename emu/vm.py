@@ -26,6 +26,7 @@ from emu.errors import HostError
 from emu.loop.poll import MainLoop
 from emu.loop.timers import Clock, Clocks
 from emu.options.clock import RtcClock, RtcConfig
+from emu.report import print_line
 from emu.runstate.control import GuestTime, HartLoss, NoHarts, VmControl
 from emu.runstate.requests import Cause
 from emu.workers.checkpoints import Checkpoints
@@ -47,7 +48,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Host:
-    """What a machine needs of the process it lives in. log_line: a line for the user, no prefix."""
+    """What a machine needs of the process it lives in.
+
+    log_line: a line for the user, which gets the program's name before it; print_line: one that does not.
+    """
 
     loop: MainLoop
     log: Log
@@ -57,6 +61,7 @@ class Host:
     executes: bool = True  # whether harts run guest code
     data_dirs: list[str] = field(default_factory=list)  # where firmware is searched
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
+    print_line: Callable[[str], None] = print_line
 
 
 class LateClock:

@@ -27,6 +27,7 @@ from emu.qom.types import list_types, qom_type, type_by_name
 if TYPE_CHECKING:
     from emu.chardev.base import Chardev
     from emu.chardev.factory import Chardevs
+    from emu.qom.device import Device
     from emu.vm import Vm
 
 SUFFIX = "-machine"
@@ -100,6 +101,7 @@ def _smp_value(machine: MachineState) -> QValue:
 class MachineState(Object):
     """desc, max_cpus, default_ram (bytes), default_cpu, traits: of the class. vm: what runs it, set later.
 
+    dynamic_sysbus: whether users may make devices for its system bus (`plugged` gives them a place).
     bits: the EXT_* word every hart has; ram: its RAM. Both are known after `check`.
     """
 
@@ -108,6 +110,7 @@ class MachineState(Object):
     default_ram = 128 << 20
     default_cpu = ""
     traits = MachineTraits()
+    dynamic_sysbus = False
 
     append = string("append", "Linux kernel command line")
     dtb = string("dtb", "Linux kernel device tree file")
@@ -181,6 +184,9 @@ class MachineState(Object):
 
     def init(self) -> None:
         """Make the board: memory, harts, devices, and what is booted. Errors: UserError."""
+
+    def plugged(self, device: Device) -> None:
+        """A device that a user may make was realized on the system bus. Errors: UserError refuses it."""
 
     def finish(self) -> None:
         """Devices of the command line are there: complete what depends on them. Errors: UserError."""
