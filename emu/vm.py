@@ -28,7 +28,8 @@ from emu.loop.timers import Clock, Clocks
 from emu.options.clock import RtcClock, RtcConfig
 from emu.report import print_line
 from emu.runstate.control import GuestTime, HartLoss, NoHarts, VmControl
-from emu.runstate.requests import Cause
+from emu.runstate.requests import ORDER, Cause
+from emu.runstate.states import RunState
 from emu.workers.checkpoints import Checkpoints
 from ipc.errors import IpcError, ResourceError
 
@@ -248,9 +249,18 @@ class Vm:
 
     def _control_by(self, fleet: Fleet | NoHarts, clock: GuestTime) -> None:
         self._late.connect(clock)
+        if self.header is not None:
+            self.run.publish = self._publish
+            self._publish(self.run.states.current, self.run.requests.pending())
         self.run.connect(fleet)
         self.run.on_reset(self._reset)
         self._built = True
+
+    def _publish(self, state: RunState, pending: list[str]) -> None:
+        """For who looks at our memory from outside (emu.stress.situation)."""
+        assert self.header is not None
+        self.header.set("run_state", list(RunState).index(state))
+        self.header.set("requests", sum(1 << ORDER.index(name) for name in pending))
 
     def _lost(self, loss: HartLoss) -> None:
         self.run.hart_lost(loss)

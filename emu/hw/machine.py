@@ -27,6 +27,7 @@ from emu.qom.types import list_types, qom_type, type_by_name
 if TYPE_CHECKING:
     from emu.chardev.base import Chardev
     from emu.chardev.factory import Chardevs
+    from emu.core.rom import Rom
     from emu.qom.device import Device
     from emu.vm import Vm
 
@@ -198,6 +199,10 @@ class MachineState(Object):
     def dump_dtb(self, path: str) -> None:
         """-machine dumpdtb=, for machines with a device tree. Errors: UserError."""
         raise UserError("This machine doesn't have an FDT")
+
+    def rom_blobs(self) -> list[Rom]:
+        """What was loaded into memory; a reset brings it back."""
+        return []
 
     def reset_board(self) -> None:
         """Bring back memory contents. Devices and harts are reset by others."""

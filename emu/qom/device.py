@@ -70,6 +70,7 @@ class Device(Object):
     bus_type = ""
     # Bits of mip that compiled code drives for this device: its unnamed outputs, hart by hart
     hart_lines: tuple[int, ...] = ()
+    kept_over_reset: frozenset[str] = frozenset()  # attributes: state that a reset leaves (reset_digest)
 
     parent_bus_property = Accessor("parent_bus", "link<bus>", _bus_link)
     realized_property = Accessor("realized", "bool", lambda self: self.realized)

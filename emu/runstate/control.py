@@ -31,6 +31,16 @@ EXIT_LOST = 1
 
 
 @dataclass(frozen=True)
+class _Change:
+    """Who wants to know of starts and stops; order: among equal priorities, who came first."""
+
+    priority: int
+    order: int
+    handler: ChangeHandler
+    prepare: ChangeHandler | None
+
+
+@dataclass(frozen=True)
 class HartLoss:
     """A hart whose worker died in guest code. `text` is the report's line."""
 
@@ -57,6 +67,12 @@ class Fleet(Protocol):
 
     def any_lost(self) -> bool:
         """Whether some hart has none."""
+
+    def stop_current(self) -> None:
+        """The hart that is being served now gets its reply when this turn has done what was asked."""
+
+    def go_on(self) -> None:
+        """What was asked is done: give the replies that `stop_current` has held back."""
 
     def quit(self) -> None:
         """End every worker."""
@@ -103,6 +119,12 @@ class NoHarts:
         """Never."""
         return False
 
+    def stop_current(self) -> None:
+        """There is none."""
+
+    def go_on(self) -> None:
+        """There is nothing to hold back."""
+
     def quit(self) -> None:
         """Done."""
 
@@ -123,9 +145,10 @@ class VmControl:
         log: Callable[[str], None],
         actions: Actions | None = None,
     ) -> None:
-        self.states = RunStates()
+        self.states = RunStates(self._publish)
         self.actions = actions or Actions()
-        self.requests = Requests(self.states, self.actions, notify)
+        self.publish: Callable[[RunState, list[str]], None] = lambda state, pending: None
+        self.requests = Requests(self.states, self.actions, self._asked)
         self.events = Events()
         self.attached: list[Callable[[], bool]] = []
         self.wakeup_supported = False
@@ -140,7 +163,7 @@ class VmControl:
         self._exit_now = False
         self.report_kill = True  # a qtest driver ends us by a signal as a matter of course
         self._losses: list[HartLoss] = []
-        self._change: list[tuple[int, int, ChangeHandler]] = []
+        self._change: list[_Change] = []
         self._handlers = 0  # ever registered: the order among equals
         self._reset: list[Callable[[Cause], None]] = []
         self._powerdown: list[Callable[[], None]] = []
@@ -151,17 +174,43 @@ class VmControl:
     def connect(self, fleet: Fleet) -> None:
         """Here are the harts."""
         self._fleet = fleet
+        self.requests.stop_current = fleet.stop_current
+
+    def _asked(self) -> None:
+        self._publish()
+        self._notify()
+
+    def _publish(self) -> None:
+        """Whoever looks at the process from outside sees its state, and what it has still to do."""
+        self.publish(self.states.current, self.requests.pending())
 
     # -- who wants to know
 
-    def on_change(self, handler: ChangeHandler, priority: int = 0) -> None:
-        """handler(running, state) at each start (ascending priority) and stop (descending)."""
+    def on_change(
+        self, handler: ChangeHandler, priority: int = 0, prepare: ChangeHandler | None = None
+    ) -> None:
+        """handler(running, state) at each start (ascending priority) and stop (descending).
+
+        prepare: called likewise, and all of those before the first handler.
+        """
         self._handlers += 1
-        insort(self._change, (priority, self._handlers, handler), key=lambda entry: entry[:2])
+        insort(
+            self._change, _Change(priority, self._handlers, handler, prepare),
+            key=lambda change: (change.priority, change.order),
+        )  # fmt: skip
 
     def off_change(self, handler: ChangeHandler) -> None:
         """Do not call it any more."""
-        self._change = [entry for entry in self._change if entry[2] != handler]
+        self._change = [change for change in self._change if change.handler != handler]
+
+    def _state_changed(self, running: bool, state: RunState) -> None:
+        """vm_state_notify."""
+        changes = self._change if running else self._change[::-1]
+        for change in changes:
+            if change.prepare is not None:
+                change.prepare(running, state)
+        for change in changes:
+            change.handler(running, state)
 
     def emit(self, name: str, data: EventData) -> None:
         """An event that a device has to tell."""
@@ -212,14 +261,20 @@ class VmControl:
 
     # -- start and stop
 
+    def cont(self) -> None:
+        """qmp_cont: let the machine run; a suspended one stays so. Errors: ResetRequired."""
+        if self.states.current is not RunState.SUSPENDED:
+            self.vm_start()
+
     def vm_start(self) -> None:
         """Let the machine run; nothing if it does. Errors: ResetRequired."""
-        if self.states.needs_reset or self._fleet.any_lost():
-            raise ResetRequired
-        if self._prepare_start():
+        if self.vm_prepare_start():
             self._resume_vcpus()
 
-    def _prepare_start(self) -> bool:
+    def vm_prepare_start(self) -> bool:
+        """All of vm_start but the harts; whether they are to run now. Errors: ResetRequired."""
+        if self.states.needs_reset or self._fleet.any_lost():
+            raise ResetRequired
         asked = self.requests.take_vmstop()
         if self.states.running:
             if asked is not None:
@@ -230,8 +285,7 @@ class VmControl:
         self._time.enable()
         was_suspended = self._was_suspended
         self.states.set(RunState.SUSPENDED if was_suspended else RunState.RUNNING)
-        for _, _, handler in list(self._change):
-            handler(True, self.states.current)
+        self._state_changed(True, self.states.current)
         self._was_suspended = False
         return not was_suspended
 
@@ -245,10 +299,16 @@ class VmControl:
         self._time.disable()
         if old is RunState.RUNNING:
             self._pause_vcpus()
-        for _, _, handler in self._change[::-1]:
-            handler(False, state)
+        self._state_changed(False, state)
         if event:
             self._event("STOP", {})
+
+    def vm_stop_force_state(self, state: RunState) -> None:
+        """As vm_stop; a machine that is not live takes the state all the same."""
+        if self.states.live:
+            self.vm_stop(state)
+        else:
+            self.states.set(state)
 
     def _pause_vcpus(self) -> None:
         self._virtual.enabled = False
@@ -283,11 +343,21 @@ class VmControl:
     # -- one turn
 
     def should_exit(self) -> int | None:
-        """Do what was asked, in order. The process's exit status if it is to end now, else None."""
-        r = self.requests
-        if not r.any and not self._losses:
+        """main_loop_should_exit: do what was asked, in order.
+
+        The process's exit status if it is to end now, else None.
+        """
+        if not self.requests.any and not self._losses:
             return None
-        r.any = False
+        self.requests.any = False
+        status = self._do_requests()
+        if status is None:
+            self._fleet.go_on()
+        self._publish()
+        return status
+
+    def _do_requests(self) -> int | None:
+        r = self.requests
         if self._exit_now:
             return 0
         status = self._handle_losses()

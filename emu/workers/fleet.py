@@ -28,10 +28,11 @@ from emu.runstate.control import HartLoss
 from emu.workers.handlers import Bus, ExitServer, SbiHandler, Upcalls
 from emu.workers.process import Ended
 from emu.workers.vcpu import Vcpu
+from emu.workers.work import WorkList
 from ipc.doorbell import Bell
 from ipc.errors import ResourceError
 from ipc.layout import HartState, Want
-from ipc.messages import Report
+from ipc.messages import Report, WorkItem
 from ipc.segment import Control, Reached, no_checkpoint
 from vcpu_worker.parts import Engine, Region
 
@@ -72,7 +73,6 @@ class Fleet:
         on_loss: Callable[[HartLoss], None],
         reached: Reached = no_checkpoint,
         arena_bytes: int = ARENA_BYTES,
-        on_report: Callable[[Report], None] | None = None,
     ) -> None:
         self.control = control
         self.bell = Bell()
@@ -87,11 +87,16 @@ class Fleet:
         self._generation = 0
         self._started = False
         self._quitting = False
+        self._wanted = Want.STOP
+        self._exclusive = 0
+        self._all_sent = True
+        self._ran = False
         self._loop: MainLoop | None = None
         _allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
+        self.work = WorkList(self.vcpus)
         self.server = ExitServer(self.vcpus, bus, sbi, self.bell, reached, control.header)
-        self._upcalls = Upcalls(on_report or (lambda report: None))
+        self._upcalls = Upcalls(self.work.answered)
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._watch(self.bell.fileno(), self.server.on_bell)
@@ -186,12 +191,52 @@ class Fleet:
         for v in self.vcpus:
             if v.alive:
                 v.request(want, self._generation)
+        self._wanted = want
+        self.server.release()
 
-    def query_all(self, seq: int) -> None:
-        """Ask every hart for a Report."""
-        for v in self.vcpus:
-            if v.alive:
-                v.query(seq)
+    def stop_current(self) -> None:
+        """The hart that is being served gets its reply behind the next request to all, or at `go_on`."""
+        self.server.hold_current()
+
+    def go_on(self) -> None:
+        """Give the replies that were held back."""
+        self.server.release()
+
+    # -- work between two instructions
+
+    def async_run_on_cpu(
+        self, hart: int, item: WorkItem, done: Callable[[bool], None] | None = None
+    ) -> None:
+        """Have a hart do `item`, whatever its state; never waits. done(whether it was) is called once."""
+        self.work.ask(hart, item, done or (lambda was_done: None))
+
+    def run_on_cpu(self, hart: int, item: WorkItem) -> bool:
+        """As async_run_on_cpu, and wait for it, serving; False if the hart has died."""
+        answers: list[bool] = []
+        self.async_run_on_cpu(hart, item, answers.append)
+        self._gather(lambda v: v.index != hart or bool(answers), "work")
+        return bool(answers) and answers[0]
+
+    def report(self, hart: int) -> Report | None:
+        """What a hart says of itself; None if it has no worker."""
+        answers: list[Report | None] = []
+        self.work.query(hart, answers.append)
+        self._gather(lambda v: v.index != hart or bool(answers), "query")
+        return answers[0] if answers else None
+
+    def start_exclusive(self) -> None:
+        """Return when no hart is inside guest code; none enters before the last `end_exclusive`."""
+        self._exclusive += 1
+        if self._exclusive == 1:
+            self._ran = self._wanted is Want.RUN
+            if self._ran:
+                self.pause_all()
+
+    def end_exclusive(self) -> None:
+        """Harts go on if they ran before."""
+        self._exclusive -= 1
+        if self._exclusive == 0 and self._ran:
+            self.resume_all()
 
     def plic_set(self, source: int, level: bool) -> None:
         """A device drives an interrupt line: harts that enable it and sleep are rung."""
@@ -254,6 +299,7 @@ class Fleet:
     def _may_sleep(self) -> bool:
         """Do what harts wait for; whether nothing came meanwhile, and harts know that we sleep."""
         self.server.serve()
+        self._all_sent = self.work.pump()
         return self._engine.call("main_may_sleep", self._header, self._slots) == 1
 
     def _watch(self, fd: int, handler: Callable[[], None] | None) -> None:
@@ -274,10 +320,12 @@ class Fleet:
         loop.add_poll_notifier(self._around_wait)
 
     def _around_wait(self, record: PollRecord) -> None:
-        if record.phase is Phase.OK:
+        if record.phase is not Phase.FILL:
             self.control.header.set("main_awake", 1)
         elif record.timeout_ms and not self._may_sleep():
             record.timeout_ms = 0
+        elif not self._all_sent:
+            record.timeout_ms = min(record.timeout_ms, int(LOOK_EVERY_S * 1000))
 
     # -- death
 
@@ -287,6 +335,8 @@ class Fleet:
             return
         self._upcalls.read(vcpu)
         self.server.drain_rings()
+        self.server.forget(vcpu.index)
+        self.work.forget(vcpu.index)
         self._watch(process.fileno(), None)
         last_pc, was_stopped = vcpu.last_pc(), vcpu.slot.get("state") == HartState.STOPPED
         vcpu.slot.set("state", HartState.DEAD)

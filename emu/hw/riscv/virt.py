@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from emu.core.fdt import Tree
+from emu.core.rom import Rom
 from emu.errors import HostError, OptionError, strerror
 from emu.hw.char.debug_console import DebugConsole
 from emu.hw.char.ns16550a import Ns16550a
@@ -231,6 +232,10 @@ class VirtMachine(MachineState):
             raise HostError(
                 f"Error saving FDT to file {path}: Failed to create file “{path}”: {strerror(error)}"
             ) from error
+
+    def rom_blobs(self) -> list[Rom]:
+        """What was loaded; a reset brings it back."""
+        return self.boot.roms.blobs
 
     def reset_board(self) -> None:
         """Memory contents as after power on, a fresh seed in the tree, no call of the SBI under way."""
