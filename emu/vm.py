@@ -227,7 +227,7 @@ class Vm:
 
     def _make_fleet(self, ram_base: int, rom: tuple[int, int]) -> Fleet:
         from emu.workers.fleet import Fleet
-        from ipc.layout import HEADER, REGION_ROM, REGION_WRITE, TRACE_ASM, TRACE_INT
+        from ipc.layout import HEADER, REGION_ROM, REGION_WRITE
         from vcpu_worker.parts import Region
 
         rom_host = self.control.header_address + HEADER.offset("mrom")
@@ -240,12 +240,17 @@ class Vm:
                 self.control, self.engine, regions, self.ram, self.space, self._sbi_call, self.host.log_line,
                 lambda loss: self._lost(loss), self._reached,
             )  # fmt: skip
-        # items of -d that harts report themselves
-        traced = {"int": TRACE_INT, "in_asm": TRACE_ASM}
-        bits = sum(bit for item, bit in traced.items() if self.log.wants(item))
-        if bits:
-            fleet.trace_to(self.log.fileno(), bits)
+        fleet.trace_to(self.log.fileno())
+        self.trace()
         return fleet
+
+    def trace(self) -> None:
+        """Have harts report what the log wants of them: it has begun, or wants something else."""
+        from ipc.layout import TRACE_ASM, TRACE_INT
+
+        traced = {"int": TRACE_INT, "in_asm": TRACE_ASM}
+        if self.header is not None:
+            self.header.set("trace", sum(bit for item, bit in traced.items() if self.log.wants(item)))
 
     def _control_by(self, fleet: Fleet | NoHarts, clock: GuestTime) -> None:
         self._late.connect(clock)

@@ -26,6 +26,11 @@ class GuestMemory:
         """First byte of RAM, byte behind the last."""
         return self._base, self._base + self._ram.size
 
+    @property
+    def rom_range(self) -> tuple[int, int]:
+        """First byte of the ROM, byte behind the last."""
+        return self._rom_base, self._rom_base + len(self._rom)
+
     def in_rom(self, gpa: int, size: int) -> bool:
         """Whether the range lies in the ROM."""
         return self._rom_base <= gpa and gpa + size <= self._rom_base + len(self._rom)
@@ -43,6 +48,13 @@ class GuestMemory:
             self._ram.write(gpa - self._base, data)
         except ResourceError as error:
             raise UserError(str(error)) from error
+
+    def patch(self, gpa: int, data: bytes) -> None:
+        """Store to RAM or ROM: what a debugger may and a guest may not. Errors: as `write`."""
+        if self.in_rom(gpa, len(data)):
+            self._rom[gpa - self._rom_base :][: len(data)] = data
+        else:
+            self.write(gpa, data)
 
     def close(self) -> None:
         """Give the ROM's buffer back."""

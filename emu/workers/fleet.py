@@ -105,9 +105,8 @@ class Fleet:
 
     # -- birth
 
-    def trace_to(self, log_fd: int, bits: int) -> None:
-        """Have workers started from now on write what TRACE_* `bits` ask for to a descriptor."""
-        self.control.header.set("trace", bits)
+    def trace_to(self, log_fd: int) -> None:
+        """Have workers started from now on write what the header's `trace` asks for to a descriptor."""
         for v in self.vcpus:
             v.log_fd = log_fd
 
@@ -256,6 +255,10 @@ class Fleet:
     def is_lost(self, hart: int) -> bool:
         """Whether this hart has no worker any more."""
         return self.vcpus[hart].lost
+
+    def processes(self) -> dict[int, int]:
+        """Process number by hart, of those that have one."""
+        return {vcpu.index: vcpu.process.pid for vcpu in self.vcpus if vcpu.process is not None}
 
     def any_lost(self) -> bool:
         """Whether some hart has none."""

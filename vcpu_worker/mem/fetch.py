@@ -42,6 +42,13 @@ def flush_fetch(h):
     return 0
 
 
+@native("u64(HART)", export=True)
+def doubt_code(h):
+    """Memory may have changed behind this hart's back, which stands still: compare pages before their next use."""
+    h.code_epoch = h.code_epoch + 1
+    return flush_fetch(h)
+
+
 @native("u64(HART, u64)")
 def forget_page(h, page):
     """Nothing refers to this decoded page any more, so that its place can be used again."""

@@ -79,8 +79,9 @@ class VirtMachine(MachineState):
     desc = "RISC-V VirtIO board"
     max_cpus = MAX_HARTS
     default_cpu = "rv64-riscv-cpu"
+    ram_id = "riscv_virt_board.ram"
     traits = MachineTraits(
-        "virtio", ("none", "virtio", "pflash"), frozenset({"cdrom"}), fw_cfg=True, numa=True
+        "virtio", ("none", "virtio", "pflash"), frozenset({"cdrom"}), fw_cfg=True, numa=True, acpi=True,
     )
     dynamic_sysbus = True
 
