@@ -159,11 +159,10 @@ do_powerkey() {
     [ -c /dev/input/event0 ] || { echo "POWERKEY none"; return; }
     exec 3</dev/input/event0
     echo "POWERKEY awaited of $(cat /sys/class/input/event0/device/name)"
-    while event=$(dd bs=24 count=1 <&3 2>/dev/null | hexdump -v -s 16 -e '2/2 "%u " 1/4 "%d"'); do
-        case $event in
-            "1 116 1") echo "POWERKEY pressed"; return ;;
-            "") echo "POWERKEY lost"; return ;;
-        esac
+    while set -- $(dd bs=24 count=1 <&3 2>/dev/null | hexdump -v -e '12/2 "%u "'); do
+        # Eight words of time, then type, code and value
+        [ $# = 12 ] || { echo "POWERKEY lost"; return; }
+        [ "$9 ${10} ${11}" != "1 116 1" ] || { echo "POWERKEY pressed"; return; }
     done
 }
 

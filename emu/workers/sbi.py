@@ -145,7 +145,7 @@ def system_suspend(sbi: Sbi, hart: int, args: tuple[int, ...]) -> Answer | None:
     A request that was void because the machine stopped first (for a debugger, a client) is made again: the
     hart asks again when it runs again, and nobody else will.
     """
-    # A client may wake, stop and start the machine at one go: the harts run then before the wake-up is told of
+    # A client may wake, stop and start the machine at one go: harts run then before the wake-up is told of
     if sbi._asleep == hart and (sbi._woken or sbi.requests.wakeup is not None):
         sbi.reset()
         return SUCCESS

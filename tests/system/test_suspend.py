@@ -37,7 +37,7 @@ def back(vm: Emu, harts: int) -> int:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("harts", [1, 4])
 def test_linux_sleeps_and_whoever_may_wakes_it(harts: int, tmp_path: Path) -> None:
-    """The alarm, a key, a client; stop and cont in its sleep; its clock; then a reset in its sleep, and quit."""
+    """The alarm, a key, a client; stop and cont in its sleep; its clock; a reset in its sleep, and quit."""
     with linux(tmp_path, harts, "-M", "virt,suspend=on") as vm, Qmp(tmp_path / "qmp") as qmp:
         assert qmp.run("query-current-machine") == {"wakeup-suspend-support": True}
         vm.expect(rb"SHELL on ttyS0", BOOT_S)
@@ -89,8 +89,9 @@ def test_linux_sleeps_and_whoever_may_wakes_it(harts: int, tmp_path: Path) -> No
 
 @pytest.mark.timeout(600)
 def test_under_opensbi_linux_only_idles_and_a_key_wakes_it(tmp_path: Path) -> None:
-    """OpenSBI 1.6 has no SUSP for this board. In idle only interrupts that Linux has armed for it wake it: the
-    serial port's. The clock's alarm is not one: its driver does not say that it can wake (no power/wakeup)."""
+    """OpenSBI 1.6 has no SUSP for this board. In idle only what Linux has armed for it wakes it: the serial
+    port. The clock's alarm is not armed: its driver does not say that it can (no power/wakeup).
+    """
     with linux(tmp_path, 2, "-M", "virt", "-bios", need("opensbi")) as vm, Qmp(tmp_path / "qmp") as qmp:
         vm.expect(rb"SHELL on ttyS0", BOOT_S)
         vm.send(b"cat /sys/power/mem_sleep; ls /sys/class/rtc/rtc0/device/power | grep -cx wakeup\n")
