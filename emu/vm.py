@@ -26,6 +26,7 @@ from emu.errors import HostError
 from emu.loop.poll import MainLoop
 from emu.loop.timers import Clock, Clocks
 from emu.options.clock import RtcClock, RtcConfig
+from emu.report import print_line
 from emu.runstate.control import VmControl
 from emu.runstate.harts import GuestTime, HartLoss, NoHarts
 from emu.runstate.requests import ORDER, Cause
@@ -49,7 +50,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Host:
-    """What a machine needs of the process it lives in. log_line: a line for the user, no prefix."""
+    """What a machine needs of the process it lives in.
+
+    log_line: a line for the user, which gets the program's name before it; print_line: one that does not.
+    """
 
     loop: MainLoop
     log: Log
@@ -60,6 +64,7 @@ class Host:
     data_dirs: list[str] = field(default_factory=list)  # where firmware is searched
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
     background: bool = False  # standard streams will be let go
+    print_line: Callable[[str], None] = print_line
 
 
 class LateClock:

@@ -16,6 +16,7 @@ from emu.core.log import Log
 from emu.hw.machine import MachineState, RamConfig
 from emu.hw.riscv.virt import VirtMachine
 from emu.hw.sysbus import SysBusDevice
+from emu.loop.deferred import Deferred
 from emu.loop.timers import Clock, Clocks, ClockType
 from emu.options.clock import RtcConfig
 from emu.qom.object import own_tree, root
@@ -45,6 +46,7 @@ class Loop:
     def __init__(self, virtual: Callable[[], int], host: Callable[[], int]) -> None:
         self.clocks = Clocks(virtual)
         self.clocks.host = Clock(ClockType.HOST, host)
+        self.deferred = Deferred()
         self.notified = 0
 
     def notify(self) -> None:

@@ -48,6 +48,19 @@ def access() -> bytes:
     )
 
 
+def tells(page: int, value: int) -> bytes:
+    """Hart 0 stores the byte `value` to 4 KiB page `page`, then all sleep in WFI."""
+    load_all()
+    return _words(
+        encode("bne", rs1=A0, rs2=0, imm=16),
+        encode("lui", rd=A1, imm=page),
+        encode("addi", rd=A2, rs1=0, imm=value),
+        encode("sb", rs1=A1, rs2=A2, imm=0),
+        encode("wfi"),
+        encode("jal", rd=0, imm=-4),
+    )
+
+
 def resets(times: int) -> bytes:
     """Hart 0 resets the machine `times` times, a little later each time, then powers off.
 

@@ -1,7 +1,7 @@
 """Goldfish real-time clock: nanoseconds since the epoch, one alarm.
 
 Rule: TIME_LOW latches TIME_HIGH, so that the pair is consistent; ALARM_LOW arms with the ALARM_HIGH written
-before it. 4-byte accesses only.
+before it. 4-byte accesses only. An alarm whose interrupt is enabled wakes a suspended machine.
 Source: Android emulator's GOLDFISH-VIRTUAL-HARDWARE.TXT, "Goldfish timer"; BEHAVIOUR 4.6.
 """
 
@@ -11,6 +11,7 @@ from emu.core.fdt import Node
 from emu.core.irq import OutLine
 from emu.hw.register import RegisterDevice, RegisterMap
 from emu.hw.tree import Place, device_node
+from emu.hw.wakeup import Source, never
 from emu.loop.timers import Timer
 from emu.qom.device import ResetType
 from emu.qom.types import qom_type
@@ -20,11 +21,18 @@ MASK32, MASK64 = (1 << 32) - 1, (1 << 64) - 1
 
 @qom_type("goldfish_rtc")
 class GoldfishRtc(RegisterDevice):
-    """State: alarm_ns and whether it is armed (`alarm_running`), pending and enabled interrupt."""
+    """State: alarm_ns and whether it is armed (`alarm_running`), pending and enabled interrupt.
+
+    wake: what it calls when it may have a reason to wake the machine (`wants_attention`).
+    """
 
     regs = RegisterMap(size=0x24, access=(4,), stride=4)
     irq = OutLine("alarm")
     name = "goldfish_rtc"
+
+    def instance_init(self) -> None:
+        """Nobody sleeps."""
+        self.wake: Source = never
 
     def realize(self) -> None:
         """The clock of -rtc drives it; the guest's calendar starts that far ahead of it."""
@@ -142,8 +150,13 @@ class GoldfishRtc(RegisterDevice):
         self.pending = True
         self._update_irq()
 
+    def wants_attention(self) -> bool:
+        """Whether the alarm's interrupt is there."""
+        return self.pending and self.enabled
+
     def _update_irq(self) -> None:
-        self.irq.set(self.pending and self.enabled)
+        self.irq.set(self.wants_attention())
+        self.wake()
 
     def node(self, soc: Node, place: Place) -> Node:
         """Its device tree node."""
