@@ -1,4 +1,4 @@
-"""A session with a machine's monitor for tests whose subject is the machine: commands, and events to wait for.
+"""A session with a machine's monitor, for tests whose subject is the machine: commands, events to wait for.
 
     with Qmp(path) as qmp:
         qmp.wait("SUSPEND"); qmp.run("system_wakeup"); qmp.wait("WAKEUP")
