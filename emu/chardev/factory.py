@@ -69,6 +69,14 @@ class Chardevs:
         mux = self._muxes.get(label)
         return mux.port() if mux else self._open.get(label)
 
+    def remove(self, label: str) -> None:
+        """Close a device that nobody uses any more; that there is none is no error."""
+        self._muxes.pop(label, None)
+        for name in (label, f"{label}-base"):
+            device = self._open.pop(name, None)
+            if device is not None:
+                device.close()
+
     def take_terminal(self, signals: Signals) -> None:
         """From now on the terminal, if there is one, is ours."""
         for device in self._open.values():

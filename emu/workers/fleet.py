@@ -20,7 +20,7 @@ import resource
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from emu.loop.poll import MainLoop, Phase, PollRecord
@@ -31,7 +31,7 @@ from emu.workers.vcpu import Vcpu
 from ipc.doorbell import Bell
 from ipc.errors import ResourceError
 from ipc.layout import HartState, Want
-from ipc.messages import Report
+from ipc.messages import Debugged, Report
 from ipc.segment import Control, Reached, no_checkpoint
 from vcpu_worker.parts import Engine, Region
 
@@ -58,7 +58,8 @@ class Exhausted(Protocol):
 
 
 class Fleet:
-    """The harts of one machine. `on_loss` is told of each lost hart; `log` takes a line."""
+    """The harts of one machine. `on_loss` is told of each lost hart, `on_debug` of each that stopped for a
+    debugger; `log` takes a line."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Fleet:
         reached: Reached = no_checkpoint,
         arena_bytes: int = ARENA_BYTES,
         on_report: Callable[[Report], None] | None = None,
+        on_debug: Callable[[int], None] | None = None,
     ) -> None:
         self.control = control
         self.bell = Bell()
@@ -91,7 +93,8 @@ class Fleet:
         _allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
         self.server = ExitServer(self.vcpus, bus, sbi, self.bell, reached, control.header)
-        self._upcalls = Upcalls(on_report or (lambda report: None))
+        self._on_debug = on_debug or (lambda hart: None)
+        self._upcalls = Upcalls(on_report or (lambda report: None), self._debugged)
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._watch(self.bell.fileno(), self.server.on_bell)
@@ -150,6 +153,17 @@ class Fleet:
         """Let every hart run."""
         self._request(Want.RUN)
 
+    def resume_only(self, wants: Mapping[int, Want]) -> None:
+        """Let the harts named run (RUN) or run one instruction (STEP); the others stay stopped.
+
+        One generation for all: who stays stopped acknowledges that.
+        """
+        self._request_each(lambda v: wants.get(v.index, Want.STOP))
+
+    def _debugged(self, got: Debugged) -> None:
+        if got.gen == self._generation:
+            self._on_debug(got.hart)
+
     def reset_all(self) -> None:
         """Give every hart its reset state, stopped; a fresh worker to one that has none, with a log line."""
         for v in self.vcpus:
@@ -181,11 +195,14 @@ class Fleet:
             self._turn(left if left > 0 else None)
 
     def _request(self, want: Want) -> None:
+        self._request_each(lambda v: want)
+
+    def _request_each(self, want: Callable[[Vcpu], Want]) -> None:
         self._generation = (self._generation + 1) & MASK64
         self.control.header.set("generation", self._generation)
         for v in self.vcpus:
             if v.alive:
-                v.request(want, self._generation)
+                v.request(want(v), self._generation)
 
     def query_all(self, seq: int) -> None:
         """Ask every hart for a Report."""

@@ -19,7 +19,7 @@ from emu.workers.vcpu import Vcpu
 from ipc.codec import Malformed
 from ipc.doorbell import Bell
 from ipc.layout import HART, RING_SLOTS, Exit, View
-from ipc.messages import Ack, Fatal, Message, Ready, Report
+from ipc.messages import Ack, Debugged, Fatal, Message, Ready, Report
 from ipc.segment import Reached
 
 MASK32 = 0xFFFF_FFFF
@@ -172,10 +172,13 @@ class ExitServer:
 
 
 class Upcalls:
-    """Takes the messages that harts send. `report` is called with each Report."""
+    """Takes the messages that harts send. `report` and `debugged` are called with each of theirs."""
 
-    def __init__(self, report: Callable[[Report], None]) -> None:
+    def __init__(
+        self, report: Callable[[Report], None], debugged: Callable[[Debugged], None] = lambda got: None
+    ) -> None:
         self._report = report
+        self._debugged = debugged
 
     def read(self, vcpu: Vcpu) -> None:
         """Take every message of this hart."""
@@ -192,5 +195,7 @@ class Upcalls:
             return  # the level in the slot says it; this was the ring
         elif isinstance(got, Report):
             self._report(got)
+        elif isinstance(got, Debugged):
+            self._debugged(got)
         elif isinstance(got, Fatal):
             vcpu.last_words = got.text
