@@ -106,7 +106,7 @@ class Session:
         command, operands = found
         match = command.operands.fullmatch(operands)
         if match is None:
-            self.put(Reply.UNKNOWN)
+            self.put(command.malformed)
             return
         self.wants_stop = command.stops
         try:

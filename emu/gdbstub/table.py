@@ -4,7 +4,7 @@
     def read_memory(s: Session, operands: Match[bytes]) -> bytes | None: ...
 
 A packet is for the declaration with the longest name that it begins with; the pattern must match all that
-follows the name, else the reply is empty ("not understood").
+follows the name, else the reply is `malformed`, empty ("not understood") unless told.
 Rules
 - a function returns the reply's payload, or None: no reply now, a stop reply follows;
 - it raises UserError for what the machine refuses, which becomes E22; nothing else;
@@ -39,19 +39,25 @@ class Reply:
 
 @dataclass(frozen=True)
 class Command:
-    """A declared packet. stops: the reply is a stop reply, now or when the machine stops."""
+    """A declared packet. stops: the reply is a stop reply, now or when the machine stops.
+
+    malformed: the reply where the operands are none.
+    """
 
     name: bytes
     operands: re.Pattern[bytes]
     function: Function
     stops: bool
+    malformed: bytes
 
 
 _COMMANDS: dict[bytes, Command] = {}
 _loaded = False
 
 
-def packet(name: str, operands: str = "", stops: bool = False) -> Callable[[Function], Function]:
+def packet(
+    name: str, operands: str = "", *, stops: bool = False, malformed: bytes = Reply.UNKNOWN
+) -> Callable[[Function], Function]:
     """Declare the decorated function. Errors: ValueError for a name declared twice."""
 
     def register(function: Function) -> Function:
@@ -59,7 +65,7 @@ def packet(name: str, operands: str = "", stops: bool = False) -> Callable[[Func
         old = _COMMANDS.get(key)
         if old is not None:
             raise ValueError(f"packet {name!r} is declared twice: {old.function} and {function}")
-        _COMMANDS[key] = Command(key, re.compile(operands.encode(), re.DOTALL), function, stops)
+        _COMMANDS[key] = Command(key, re.compile(operands.encode(), re.DOTALL), function, stops, malformed)
         return function
 
     return register

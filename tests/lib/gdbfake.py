@@ -26,11 +26,11 @@ class FakeMemory:
 
     def read(self, gpa: int, size: int) -> bytes | None:
         off = gpa - RAM
-        return bytes(self.bytes[off : off + size]) if 0 <= off and off + size <= len(self.bytes) else None
+        return bytes(self.bytes[off : off + size]) if off >= 0 and off + size <= len(self.bytes) else None
 
     def write(self, gpa: int, data: bytes) -> bool:
         off = gpa - RAM
-        if not (0 <= off and off + len(data) <= len(self.bytes)):
+        if not (off >= 0 and off + len(data) <= len(self.bytes)):
             return False
         self.bytes[off : off + len(data)] = data
         return True
@@ -165,6 +165,10 @@ class Gdb:
         """Payloads in what came, separated by blanks."""
         assert out.startswith(b"+"), out
         return self.told(out[1:])
+
+    def heard(self) -> str:
+        """Payloads that came by themselves."""
+        return self.told(self.send(b""))
 
     def told(self, out: bytes) -> str:
         """As `payloads`, without an acknowledgement before."""

@@ -28,7 +28,7 @@ MAP_WORDS = PAGE_HALVES // 64
 
 
 @native("u64(HART, u64)")
-def is_marked(h, off):
+def may_break(h, off):
     """1 if some breakpoint has this offset in its page."""
     g = HEADER(h.header)
     half = off >> 1

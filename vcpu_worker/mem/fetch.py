@@ -207,7 +207,7 @@ def decode_at(h, rec, va):
         h.trace_code = page + PAGE_COPY + off
         atomic_or32(addr(h.event), EV_TRACE)
     word = decode_in(h, page, off)
-    if is_marked(h, off) != 0:
+    if may_break(h, off) != 0:
         st64(rec, (word & ~0xFFFF) | OP_BREAK)
         return 0
     st64(rec, word)
@@ -226,7 +226,7 @@ def decode_at(h, rec, va):
             second = decode_in(h, page, after) & 0xFFFF
         else:
             second = single_op(h, next_word & 0xFFFF)
-        if is_marked(h, after) != 0:
+        if may_break(h, after) != 0:
             second = OP_BREAK
         both = pair_op(h, word & 0xFFFF, second)
         if both != 0:

@@ -49,12 +49,16 @@ def current_thread(s: Session, operands: Match[bytes]) -> bytes:
 def first_thread(s: Session, operands: Match[bytes]) -> bytes:
     """The list of threads begins."""
     s.listed = 0
-    return next_thread(s, operands)
+    return _list_one(s)
 
 
 @packet("qsThreadInfo")
 def next_thread(s: Session, operands: Match[bytes]) -> bytes:
     """One more, until there is none."""
+    return _list_one(s)
+
+
+def _list_one(s: Session) -> bytes:
     if s.listed >= len(s.machine.harts) or not s.attached:
         return b"l"
     s.listed += 1
@@ -84,9 +88,10 @@ def monitor_command(s: Session, operands: Match[bytes]) -> bytes:
     line = unhex(operands[1])
     if line is None:
         return NOT_HEX
-    text = s.machine.monitor(line.decode("utf-8", "replace")).encode()
-    for start in range(0, len(text), MOST_OUTPUT):
-        s.put(b"O" + text[start : start + MOST_OUTPUT].hex().encode())
+    for text in s.machine.monitor(line.decode("utf-8", "replace")).splitlines():
+        shown = text.encode() + b"\r\n"
+        for start in range(0, len(shown), MOST_OUTPUT):
+            s.put(b"O" + shown[start : start + MOST_OUTPUT].hex().encode())
     return Reply.OK
 
 

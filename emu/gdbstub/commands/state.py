@@ -12,6 +12,8 @@ from emu.gdbstub.packets import PACKET_SIZE, unhex
 from emu.gdbstub.session import Session
 from emu.gdbstub.table import HEX, Reply, packet
 
+ADDRESS = "0*([0-9a-fA-F]{1,16})"
+
 
 @packet("g")
 def read_registers(s: Session, operands: Match[bytes]) -> bytes:
@@ -53,22 +55,22 @@ def write_register(s: Session, operands: Match[bytes]) -> bytes:
     return Reply.OK
 
 
-@packet("m", f"{HEX},{HEX}")
+@packet("m", f"{ADDRESS},{HEX}", malformed=Reply.INVALID)
 def read_memory(s: Session, operands: Match[bytes]) -> bytes:
     """Bytes at an address: virtual for the hart, or physical."""
     address, size = int(operands[1], 16), int(operands[2], 16)
-    if size > PACKET_SIZE // 2 or address >> 64:
+    if size > PACKET_SIZE // 2:
         return Reply.INVALID
     hart = s.hart()
     data = hart.memory.read(address, size) if s.physical else hart.read(address, size)
     return Reply.FAULT if data is None else data.hex().encode()
 
 
-@packet("M", f"{HEX},{HEX}:([0-9a-fA-F]*)")
+@packet("M", f"{ADDRESS},{HEX}:([0-9a-fA-F]*)", malformed=Reply.INVALID)
 def write_memory(s: Session, operands: Match[bytes]) -> bytes:
     """As `m`."""
     address, size, data = int(operands[1], 16), int(operands[2], 16), unhex(operands[3])
-    if data is None or size > len(data) or address >> 64:
+    if data is None or size > len(data):
         return Reply.INVALID
     hart = s.hart()
     if s.physical:
