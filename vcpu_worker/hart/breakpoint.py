@@ -57,6 +57,14 @@ def stop_at_break(h):
     return 0
 
 
+@native("u64(HART, u64)")
+def break_or_fault(h, va):
+    """The fetch at va has failed, which is noted; a breakpoint there comes first. Returns 0."""
+    if is_break(h, va) != 0:
+        return stop_at_break(h)
+    return 0
+
+
 @native("u64(HART, u64, u64)")
 def break_at(h, rec, va):
     """At a marked record: the op of its own instruction, or 0 if the hart stops there."""

@@ -120,22 +120,23 @@ def page_for(h, gpa, host):
 @native("u64(HART, u64)")
 def fetch_slow(h, va):
     """A fetch TLB entry's address for va, filled; 0: h.fault is set."""
-    g = HEADER(h.header)
-    if g.break_count != 0 and is_break(h, va) != 0:
-        return stop_at_break(h)  # also where nothing can be fetched
     gpa = translate(h, va, FETCH)
     if h.fault != 0:
-        return 0
+        return break_or_fault(h, va)
     whole = 1
     if h.pmp_active != 0:
         whole = pmp_page(h, gpa, FETCH, h.priv)
         if whole == 0:
-            return trap(h, FETCH_FAULT, va)
+            trap(h, FETCH_FAULT, va)
+            return break_or_fault(h, va)
         if whole == 2:
+            if is_break(h, va) != 0:
+                return stop_at_break(h)
             return fetch_one(h, va)
     host = ram_ptr(h, gpa & ~0xFFF, 4096, 0)
     if host == 0:
-        return trap(h, FETCH_FAULT, va)
+        trap(h, FETCH_FAULT, va)
+        return break_or_fault(h, va)
     page = page_for(h, gpa, host)
     e = addr(h.fetch_tlb[0]) + (((va >> 12) & (FETCH_ENTRIES - 1)) << 5)
     st64(e + 8, page)
