@@ -110,5 +110,5 @@ def qemu_main_loop(e: Emulator) -> int:
     while (status := e.run.should_exit()) is None:
         e.loop.wait()
     if e.gdb is not None:
-        e.gdb.session.exited(status)
+        e.gdb.exited(status)
     return status

@@ -17,6 +17,7 @@ from emu.gdbstub.live import LiveMachine
 from emu.gdbstub.packets import PACKET_SIZE
 from emu.gdbstub.registers import Registers
 from emu.gdbstub.session import Session
+from emu.loop.timers import MS, Timer
 from emu.runstate.states import RunState
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ LABEL = "gdb"
 NO_HARTS = "gdbstub: meaningless to attach gdb to a machine without any CPU."
 NO_DEVICE = "gdbstub: missing connection string"
 NO_CHARDEV = "gdbstub: couldn't create chardev"
+LAST_WORD_MS = 1000
 TCP_ALSO = ",wait=off,nodelay=on,server=on"
 
 
@@ -37,11 +39,12 @@ class GdbServer:
         machine = LiveMachine(e, vm)
         self.session = Session(machine, Registers(machine.harts[0]), self._send, self._hang_up)
         self._vm = vm
+        self._loop = e.loop
         self._port: Chardev | None = None
         self._waiting = bytearray()
         vm.on_debug.append(self.session.stopped_by)
         vm.run.on_change(self._changed)
-        vm.run.attached.append(lambda: self._port is not None and self._port.connected)
+        vm.run.attached.append(self._connected)
 
     def connect(self, port: Chardev | None) -> None:
         """Serve on this device from now on; None: on none."""
@@ -54,6 +57,21 @@ class GdbServer:
             port.attach(self)
             if port.connected:
                 self._connection(True)
+
+    def exited(self, status: int) -> None:
+        """The emulator ends with this status. A debugger that waits is told, and has a moment to take it.
+
+        Without that its acknowledgement meets a closed socket, and it reports an error for an exit.
+        """
+        self.session.exited(status)
+        timer = Timer(self._loop.clocks.realtime, lambda: None, MS)
+        timer.mod(self._loop.clocks.realtime.now_ns() // MS + LAST_WORD_MS)
+        while timer.pending and self._connected() and not self.session.acknowledged:
+            self._loop.wait()
+        timer.cancel()
+
+    def _connected(self) -> bool:
+        return self._port is not None and self._port.connected
 
     def _connection(self, connected: bool) -> None:
         self._waiting.clear()

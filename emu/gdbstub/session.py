@@ -67,6 +67,11 @@ class Session:
         self.for_state = 0  # the hart of registers and memory
         self.listed = 0  # how many harts gdb's present listing has shown
 
+    @property
+    def acknowledged(self) -> bool:
+        """Whether gdb has taken all packets."""
+        return not self._unacknowledged
+
     # -- bytes
 
     def feed(self, data: bytes) -> None:
