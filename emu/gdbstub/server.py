@@ -3,7 +3,9 @@
     -gdb DEV, -s, the monitor's gdbserver  ->  gdbserver_start  ->  a Session on the device "gdb"
 
 A debugger that connects stops the machine; one that only hangs up leaves it as it is, with its breakpoints.
-Rule: bytes for gdb never block the loop; what the device does not take waits here.
+Rules
+- bytes for gdb leave at the end of a turn of the loop: who listens to events hears STOP before gdb does;
+- they never block the loop; what the device does not take waits here.
 Source: BEHAVIOUR 8; texts of QEMU 10.0.
 """
 
@@ -37,11 +39,12 @@ class GdbServer:
 
     def __init__(self, e: Emulator, vm: Vm) -> None:
         machine = LiveMachine(e, vm)
-        self.session = Session(machine, Registers(machine.harts[0]), self._send, self._hang_up)
+        self.session = Session(machine, Registers(machine.harts[0]), self._send)
         self._vm = vm
         self._loop = e.loop
         self._port: Chardev | None = None
         self._waiting = bytearray()
+        self._flush_later = e.loop.deferred.new(self._flush)
         vm.on_debug.append(self.session.stopped_by)
         vm.run.on_change(self._changed)
         vm.run.attached.append(self._connected)
@@ -102,7 +105,7 @@ class GdbServer:
 
     def _send(self, data: bytes) -> None:
         self._waiting += data
-        self._flush()
+        self._flush_later.schedule()
 
     def _flush(self) -> None:
         while self._waiting and self._port is not None:
@@ -111,10 +114,6 @@ class GdbServer:
                 self._port.watch_writable()
                 return
             del self._waiting[:taken]
-
-    def _hang_up(self) -> None:
-        if self._port is not None:
-            self._port.close()
 
 
 def gdbserver_start(e: Emulator, device: str) -> None:

@@ -3,8 +3,10 @@
     bytes in -> Decoder -> a command's function -> reply out, kept until gdb has acknowledged it
     the machine stops   -> one stop reply, if gdb waits for one
 
-Rules (QEMU's)
+Rules (QEMU's, but for the second)
 - while the machine runs, any byte stops it; only the interrupt character (3) is answered by a stop reply;
+- one that comes while the machine stands stops it at its next resume, as gdb's manual has it (QEMU loses it,
+  and gdb, which sent it in the moment before a `continue`, waits for ever);
 - a packet goes out once more for each `-`; it is done with `+`, or with the start of gdb's next packet;
 - there is one stop reply a resume: what stops the machine while gdb does not wait for it is not told;
 - nothing that gdb sends ends the session or the emulator by an exception: what cannot be done has an error
@@ -20,7 +22,7 @@ from collections.abc import Callable
 from emu.errors import UserError
 from emu.gdbstub import threads
 from emu.gdbstub.machine import Hart, Machine, Run
-from emu.gdbstub.packets import ACK, DOLLAR, INTERRUPT, NACK, Damaged, Decoder, Packet, frame
+from emu.gdbstub.packets import ACK, DOLLAR, INTERRUPT, NACK, Damaged, Decoder, Junk, Packet, frame
 from emu.gdbstub.registers import Registers
 from emu.gdbstub.table import Reply, find
 from emu.runstate.states import RunState
@@ -41,15 +43,11 @@ STEP_FLAGS = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER
 
 
 class Session:
-    """What gdb knows of the machine, and waits for. send: bytes for gdb. hang_up: ends the connection."""
+    """What gdb knows of the machine, and waits for. send: takes bytes for gdb."""
 
-    def __init__(
-        self, machine: Machine, registers: Registers,
-        send: Callable[[bytes], None], hang_up: Callable[[], None],
-    ) -> None:  # fmt: skip
+    def __init__(self, machine: Machine, registers: Registers, send: Callable[[bytes], None]) -> None:
         self.machine = machine
         self.registers = registers
-        self.hang_up = hang_up
         self._send = send
         self.breakpoints: Counter[int] = Counter()
         self.step_flags = STEP_FLAGS
@@ -63,6 +61,7 @@ class Session:
         self.attached = True
         self.multiprocess = False
         self.wants_stop = False  # gdb waits for a stop reply
+        self._interrupted = False
         self.for_control = 0  # the hart of c, s and stop replies
         self.for_state = 0  # the hart of registers and memory
         self.listed = 0  # how many harts gdb's present listing has shown
@@ -92,7 +91,9 @@ class Session:
             self.machine.stop()
             return
         item = self._decoder.push(byte)
-        if isinstance(item, Damaged):
+        if item == Junk(INTERRUPT):
+            self._interrupted = True
+        elif isinstance(item, Damaged):
             self._send(bytes([NACK]))
         elif isinstance(item, Packet):
             self._send(bytes([ACK]))
@@ -139,8 +140,12 @@ class Session:
     def resume(self, how: dict[int, Run]) -> None:
         """Let harts go on. Where they cannot, gdb is told at once that they stand."""
         self.machine.set_step_flags(self.step_flags)
-        if not self.machine.resume(how) and self.wants_stop:
-            self.put_stop(SIGNAL_OF.get(self.machine.state, UNKNOWN))
+        interrupted, self._interrupted = self._interrupted, False
+        if not self.machine.resume(how):
+            if self.wants_stop:
+                self.put_stop(SIGNAL_OF.get(self.machine.state, UNKNOWN))
+        elif interrupted and self.wants_stop:
+            self.machine.stop()
 
     def resume_all(self, first: Run = Run.CONTINUE) -> None:
         """Let every hart go on; the one for control as `first` says."""

@@ -25,6 +25,8 @@ import pytest
 from emu.guests import GuestMissing, guest
 
 PATIENCE_S = 60.0
+# without a file gdb takes the target for a Linux process, and steps by breakpoints where it expects the pc
+BARE = ("set architecture riscv:rv64", "set osabi none")
 
 
 def need_gdb() -> str:
@@ -54,7 +56,7 @@ class GdbClient:
         self._marks = 0
         self.tell(
             "set pagination off", "set confirm off", "set width 0", "set style enabled off",
-            "set debuginfod enabled off", *(("set architecture riscv:rv64",) if elf is None else ()), *first,
+            "set debuginfod enabled off", *(BARE if elf is None else ()), *first,
         )  # fmt: skip
         self.greeting = self.tell(f"target remote {socket}")
 
@@ -83,6 +85,11 @@ class GdbClient:
     def result(self, timeout_s: float = PATIENCE_S) -> str:
         """What the commands given last have printed, when they are done."""
         mark = f"<mark {self._marks}>\n".encode()
+        self._read_until(mark, timeout_s)
+        text, _, self._out = self._out.partition(mark)
+        return text.decode().replace("(gdb) ", "").strip()
+
+    def _read_until(self, mark: bytes, timeout_s: float) -> None:
         end = time.monotonic() + timeout_s
         assert self.process.stdout is not None
         fd = self.process.stdout.fileno()
@@ -93,8 +100,6 @@ class GdbClient:
                 data = os.read(fd, 65536)
                 assert data, f"gdb ended: {self._out.decode()!r}"
                 self._out += data
-        text, _, self._out = self._out.partition(mark)
-        return text.decode().replace("(gdb) ", "").strip()
 
     def tell(self, *commands: str, timeout_s: float = PATIENCE_S) -> str:
         """Commands, and what they print."""
@@ -108,5 +113,6 @@ class GdbClient:
         return int(text, 16)
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Ctrl-C, once the machine runs: before that it would end the command that is to let it run."""
+        self._read_until(b"Continuing.", PATIENCE_S)
         self.process.send_signal(signal.SIGINT)

@@ -141,15 +141,11 @@ class Gdb:
     def __init__(self, harts: int = 2) -> None:
         self.machine = FakeMachine(harts)
         self.out = b""
-        self.hung_up = False
-        self.session = Session(self.machine, Registers(self.machine.harts[0]), self._take, self._hang_up)
+        self.session = Session(self.machine, Registers(self.machine.harts[0]), self._take)
         self.machine.session = self.session
 
     def _take(self, data: bytes) -> None:
         self.out += data
-
-    def _hang_up(self) -> None:
-        self.hung_up = True
 
     def send(self, data: bytes) -> bytes:
         """Raw bytes; what came back."""

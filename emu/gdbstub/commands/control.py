@@ -113,7 +113,6 @@ def attach(s: Session, operands: Match[bytes]) -> bytes | None:
 def kill(s: Session, operands: Match[bytes]) -> None:
     """End the emulator; there is no reply."""
     s.machine.terminate()
-    s.hang_up()
 
 
 @packet("vKill;", HEX)
@@ -121,4 +120,3 @@ def kill_process(s: Session, operands: Match[bytes]) -> None:
     """The same, with a reply."""
     s.put(Reply.OK)
     s.machine.terminate()
-    s.hang_up()

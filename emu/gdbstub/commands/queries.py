@@ -113,7 +113,7 @@ def step_flags(s: Session, operands: Match[bytes]) -> bytes:
     return b"0x%x" % s.step_flags
 
 
-@packet("Qqemu.sstep", f"[:=]{HEX}")
+@packet("Qqemu.sstep", f"[:=](?:0[xX])?{HEX}")
 def set_step_flags(s: Session, operands: Match[bytes]) -> bytes:
     """Other flags."""
     flags = int(operands[1], 16)
