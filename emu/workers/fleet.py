@@ -20,7 +20,7 @@ import resource
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from emu.loop.poll import MainLoop, Phase, PollRecord
@@ -32,7 +32,7 @@ from emu.workers.work import WorkList
 from ipc.doorbell import Bell
 from ipc.errors import ResourceError
 from ipc.layout import HartState, Want
-from ipc.messages import Report, WorkItem
+from ipc.messages import Debugged, Report, WorkItem
 from ipc.segment import Control, Reached, no_checkpoint
 from vcpu_worker.parts import Engine, Region
 
@@ -59,7 +59,8 @@ class Exhausted(Protocol):
 
 
 class Fleet:
-    """The harts of one machine. `on_loss` is told of each lost hart; `log` takes a line."""
+    """The harts of one machine. `on_loss` is told of each lost hart, `on_debug` of each that stopped for a
+    debugger; `log` takes a line."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Fleet:
         on_loss: Callable[[HartLoss], None],
         reached: Reached = no_checkpoint,
         arena_bytes: int = ARENA_BYTES,
+        on_debug: Callable[[int], None] | None = None,
     ) -> None:
         self.control = control
         self.bell = Bell()
@@ -87,16 +89,17 @@ class Fleet:
         self._generation = 0
         self._started = False
         self._quitting = False
-        self._wanted = Want.STOP
+        self._wanted: Callable[[Vcpu], Want] = _stopped
         self._exclusive = 0
         self._all_sent = True
-        self._ran = False
+        self._before: Callable[[Vcpu], Want] = _stopped
         self._loop: MainLoop | None = None
         _allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
         self.work = WorkList(self.vcpus)
         self.server = ExitServer(self.vcpus, bus, sbi, self.bell, reached, control.header)
-        self._upcalls = Upcalls(self.work.answered)
+        self._on_debug = on_debug or (lambda hart: None)
+        self._upcalls = Upcalls(self.work.answered, self._debugged)
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._watch(self.bell.fileno(), self.server.on_bell)
@@ -157,6 +160,17 @@ class Fleet:
         """Let every hart run."""
         self._request(Want.RUN)
 
+    def resume_only(self, wants: Mapping[int, Want]) -> None:
+        """Let the harts named run (RUN) or run one instruction (STEP); the others stay stopped.
+
+        One generation for all: who stays stopped acknowledges that.
+        """
+        self._request_each(lambda v: wants.get(v.index, Want.STOP))
+
+    def _debugged(self, got: Debugged) -> None:
+        if got.gen == self._generation:
+            self._on_debug(got.hart)
+
     def reset_all(self) -> None:
         """Give every hart its reset state, stopped; a fresh worker to one that has none, with a log line."""
         for v in self.vcpus:
@@ -188,11 +202,14 @@ class Fleet:
             self._turn(left if left > 0 else None)
 
     def _request(self, want: Want) -> None:
+        self._request_each(lambda v: want)
+
+    def _request_each(self, want: Callable[[Vcpu], Want]) -> None:
         self._generation = (self._generation + 1) & MASK64
         self.control.header.set("generation", self._generation)
         for v in self.vcpus:
             if v.alive:
-                v.request(want, self._generation)
+                v.request(want(v), self._generation)
         self._wanted = want
         self.server.release()
 
@@ -230,15 +247,14 @@ class Fleet:
         """Return when no hart is inside guest code; none enters before the last `end_exclusive`."""
         self._exclusive += 1
         if self._exclusive == 1:
-            self._ran = self._wanted is Want.RUN
-            if self._ran:
-                self.pause_all()
+            self._before = self._wanted
+            self.pause_all()
 
     def end_exclusive(self) -> None:
         """Harts go on if they ran before."""
         self._exclusive -= 1
-        if self._exclusive == 0 and self._ran:
-            self.resume_all()
+        if self._exclusive == 0:
+            self._request_each(self._before)
 
     def plic_set(self, source: int, level: bool) -> None:
         """A device drives an interrupt line: harts that enable it and sleep are rung."""
@@ -385,6 +401,10 @@ class Fleet:
         for v in self.vcpus:
             v.close()
         self.bell.close()
+
+
+def _stopped(vcpu: Vcpu) -> Want:
+    return Want.STOP
 
 
 def _allow_descriptors(harts: int) -> None:
