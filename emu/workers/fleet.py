@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import select
 import signal
 import time
@@ -25,12 +24,12 @@ from typing import Protocol
 
 from emu.loop.poll import MainLoop, Phase, PollRecord
 from emu.runstate.harts import HartLoss
+from emu.workers.descriptors import allow_descriptors
 from emu.workers.handlers import Bus, ExitServer, SbiHandler, Upcalls
 from emu.workers.process import Ended
 from emu.workers.vcpu import Vcpu
 from emu.workers.work import WorkList
 from ipc.doorbell import Bell
-from ipc.errors import ResourceError
 from ipc.layout import HartState, Want
 from ipc.messages import Debugged, Report, WorkItem
 from ipc.segment import Control, Reached, no_checkpoint
@@ -42,7 +41,6 @@ LOG_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1
 QUIT_S = 0.5
 MASK64 = (1 << 64) - 1
-FDS_PER_HART, FDS_BESIDES = 8, 64  # 5 of ours, a pidfd, two pipes of multiprocess
 WANT_TEXT = {Want.STOP: "stop", Want.RUN: "resume", Want.RESET: "reset", Want.QUIT: "quit"}
 
 
@@ -94,7 +92,7 @@ class Fleet:
         self._all_sent = True
         self._before: Callable[[Vcpu], Want] = _stopped
         self._loop: MainLoop | None = None
-        _allow_descriptors(control.harts)
+        allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
         self.work = WorkList(self.vcpus)
         self.server = ExitServer(self.vcpus, bus, sbi, self.bell, reached, control.header)
@@ -405,16 +403,3 @@ class Fleet:
 
 def _stopped(vcpu: Vcpu) -> Want:
     return Want.STOP
-
-
-def _allow_descriptors(harts: int) -> None:
-    """Raise the soft limit on open files to what `harts` harts need. Errors: ResourceError."""
-    wanted = harts * FDS_PER_HART + FDS_BESIDES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise ResourceError(
-            f"{harts} harts need {wanted} open files, the limit is {hard}; raise it (ulimit -Hn)"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
