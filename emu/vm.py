@@ -361,11 +361,11 @@ class Vm:
     def start(self) -> None:
         """Fork the workers, reset everything; stopped. Errors: HostError."""
         if self.fleet is not None:
-            from emu.workers.fleet import StartFailed
+            from emu.workers.fleet import WorkerFailed
 
             try:
                 self.fleet.start()
-            except StartFailed as error:
+            except WorkerFailed as error:
                 raise HostError(str(error)) from error
             self.fleet.attach(self.loop)
         with for_the_user():
