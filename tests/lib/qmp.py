@@ -39,7 +39,7 @@ def connect(path: Path | str) -> socket.socket:
 
 
 class Wire:
-    """A client. `greeting` is the first message; `events` are those that came while a reply was waited for."""
+    """A client. `greeting` is the first message; `events`: those that came while a reply was waited for."""
 
     def __init__(self, where: Path | str | socket.socket) -> None:
         self.peer = where if isinstance(where, socket.socket) else connect(where)

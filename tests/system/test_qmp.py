@@ -7,8 +7,6 @@ import signal
 import socket
 from pathlib import Path
 
-import pytest
-
 from tests.lib.qmp import PATIENCE_S, Wire, connect, server
 from tests.lib.vm import Emu
 
@@ -57,9 +55,11 @@ def test_events_reach_every_monitor_and_one_that_never_reads_holds_nobody(tmp_pa
         for one in (a, b, deaf):
             one.negotiate()
         deaf.peer.setblocking(False)
-        with pytest.raises(BlockingIOError):
+        try:
             while True:
                 deaf.peer.send(b'{"execute":"query-commands"}' * 1000)
+        except BlockingIOError:
+            pass  # all that the socket holds
         for n in range(200):
             a.ask("stop" if n % 2 == 0 else "cont")
         assert a.events == ["STOP", "RESUME"] * 100
