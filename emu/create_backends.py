@@ -7,11 +7,16 @@ Source: BEHAVIOUR 3.3.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from emu.configure import qemu_create_objects
 from emu.emulator import Emulator
 from emu.errors import OptionError, UserError
 from emu.options import judges
 from emu.options.settings import Said
+
+if TYPE_CHECKING:
+    from emu.options.monitors import Monitor
 
 
 def qemu_create_early_backends(e: Emulator) -> None:
@@ -33,26 +38,46 @@ def qemu_create_early_backends(e: Emulator) -> None:
 
 
 def qemu_create_late_backends(e: Emulator) -> None:
-    """The port of qtest, -object of late types, serial and parallel ports; those nobody asked for come last.
+    """The port of qtest, -object of late types, monitors, serial and parallel ports; those nobody asked for
+    come last.
 
     Errors: UserError, also for what is right and lacking in this build.
     """
     s = e.settings
-    judges.judge_late_backends(s)
+    monitors = judges.judge_late_backends(s)
     refused = judges.something_lacks(s)
     if s.qtest is not None and not refused:
         _make_qtest_port(e, s.qtest)
     qemu_create_objects(e, late=True)
     if refused:
         return
+    _make_monitors(e, monitors)
     serials = [*s.serials, *(Said(text, ()) for text in e.defaults.serials)]
     if e.defaults.serials == ("null",) and s.display is None:
         e.reporter.info("no display in this build: the serial port is not shown (-nographic shows it)")
     for i, said in enumerate(serials):
-        e.serial.append(_make_port(e, said, f"serial{i}", "serial"))
+        e.serial.append(_make_port(e, said, f"serial{i}", "serial", asked_for=i < len(s.serials)))
     parallels = [said for said in s.parallels if said.text != "none"]
     for i, said in enumerate([*parallels, *(Said(text, ()) for text in e.defaults.parallels)]):
         _make_port(e, said, f"parallel{i}", "parallel")
+
+
+def _make_monitors(e: Emulator, monitors: list[Monitor]) -> None:
+    """-mon, -monitor, -qmp. Their character devices are there. Errors: UserError at the option."""
+    if not monitors:
+        return
+    from emu.monitor.monitors import monitors_of
+
+    for monitor in monitors:
+        port = e.chardevs.port(monitor.chardev)
+        assert port is not None
+        try:
+            if monitor.control:
+                monitors_of(e).add_qmp(port, monitor.pretty)
+            else:
+                monitors_of(e).add_hmp(port, asked_for=True)
+        except UserError as error:
+            raise error.at(monitor.where) from None
 
 
 def _make_qtest_port(e: Emulator, said: Said) -> None:
@@ -66,8 +91,8 @@ def _make_qtest_port(e: Emulator, said: Said) -> None:
         raise
 
 
-def _make_port(e: Emulator, said: Said, label: str, kind: str) -> str:
-    """The character device of one -serial or -parallel: its label, "" for none."""
+def _make_port(e: Emulator, said: Said, label: str, kind: str, asked_for: bool = True) -> str:
+    """The character device of one -serial or -parallel: its label, "" for none. `mon:` has a monitor."""
     from emu.chardev.spec import parse_short
 
     failed = f"could not connect {kind} device to character backend '{said.text}'"
@@ -80,7 +105,14 @@ def _make_port(e: Emulator, said: Said, label: str, kind: str) -> str:
         return name
     e.settings.where = said.where
     try:
-        e.chardevs.make(parse_short(said.text), label)
+        spec = parse_short(said.text)
+        e.chardevs.make(spec, label)
+        if spec.mux:
+            from emu.monitor.monitors import monitors_of
+
+            port = e.chardevs.port(label)
+            assert port is not None
+            monitors_of(e).add_hmp(port, asked_for)
     except UserError as error:
         error.consequences = (failed,)
         raise error.at(said.where) from None

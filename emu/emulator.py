@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from emu.hw.machine import MachineState
     from emu.loop.notify import Signals
     from emu.loop.poll import MainLoop
+    from emu.monitor.fdsets import FdSets
+    from emu.monitor.monitors import Monitors
     from emu.options.clock import RtcConfig
     from emu.options.default_devices import DefaultDevices
     from emu.options.drives import Drive
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Emulator:
-    """What the phases make, one after the other."""
+    """What the phases make, one after the other.
+
+    monitors: None if there are none. fd_sets: None until somebody hands descriptors over.
+    """
 
     settings: Settings
     rtc: RtcConfig
@@ -41,7 +46,14 @@ class Emulator:
     vm: Vm | None = None
     gdb: GdbServer | None = None
     signals: Signals | None = None
+    monitors: Monitors | None = None
+    fd_sets: FdSets | None = None
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
+
+    @property
+    def ready(self) -> bool:
+        """Whether the machine is complete (with -preconfig it is not for a while)."""
+        return self.vm is not None and self.vm.ready
 
     @property
     def reporter(self) -> Reporter:

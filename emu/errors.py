@@ -4,6 +4,7 @@
       UserError         options, files, arguments: one line, exit status 1
         OptionError     a word of the command line
         HostError       the host refuses something the machine needs (files, memory, sockets)
+      StartFailed       what -preconfig had held back could not be made: the process ends
     Leave               not an error: an option that prints something and ends the program
 
 Rules
@@ -58,6 +59,14 @@ class OptionError(UserError):
 
 class HostError(UserError):
     """The host refuses something the machine needs."""
+
+
+class StartFailed(EmuError):
+    """What -preconfig had held back could not be made: it is the process that fails, not the command."""
+
+    def __init__(self, cause: UserError) -> None:
+        super().__init__(cause.text)
+        self.cause = cause
 
 
 class Leave(Exception):

@@ -49,9 +49,11 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
         qemu_create_late_backends(emulator)
         qemu_resolve_machine_memdev_and_cpu(emulator)
         qemu_judge_board_options(emulator)
-        vm = qemu_init_board(emulator)
-        qemu_create_cli_devices(emulator)
-        qemu_machine_creation_done(emulator, vm)
+        if settings.preconfig is None:
+            qemu_exit_preconfig(emulator)
+        else:
+            take_signals(emulator)
+        emulator.chardevs.all_attached()
     except BaseException:
         qemu_cleanup(emulator)
         raise
@@ -169,6 +171,10 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
     machine = machine_class(name)()
     root().add_child("machine", machine)
     defaults = judges.judge_defaults(s, machine.traits)
+    for text in defaults.monitors:
+        from emu.options.monitors import monitor_parse
+
+        monitor_parse(s, text, "readline", pretty=False)
     if s.display not in (None, "none"):
         raise UserError(f"Display '{s.display}' is not available, please check your install")
     late = LateClock()
@@ -197,6 +203,13 @@ def qemu_judge_board_options(e: Emulator) -> None:
     judges.refuse_lacking(e.settings)
 
 
+def qemu_exit_preconfig(e: Emulator) -> None:
+    """Phase 15: the board, devices, and the machine runs or waits for `cont`. Errors: UserError, Leave."""
+    vm = qemu_init_board(e)
+    qemu_create_cli_devices(e)
+    qemu_machine_creation_done(e, vm)
+
+
 def qemu_init_board(e: Emulator) -> Vm:
     """Memory, harts, devices; firmware, kernel and initrd."""
     from emu.vm import Host, Vm
@@ -207,6 +220,7 @@ def qemu_init_board(e: Emulator) -> Vm:
     )  # fmt: skip
     vm = e.vm = e.machine.vm = Vm(host, e.run, e.late, lambda: _engine(e))
     vm.machine = e.machine
+    e.machine.add_ram_object()
     e.machine.init()
     return vm
 
@@ -237,8 +251,6 @@ def qemu_create_cli_devices(e: Emulator) -> None:
 
 def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
     """Device tree, workers, first reset, signals; then run, unless -S."""
-    from emu.loop.notify import Signals
-
     e.machine.finish()
     if e.machine.dumpdtb:
         e.machine.dump_dtb(e.machine.dumpdtb)
@@ -246,15 +258,26 @@ def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
     vm.start()
     if e.settings.qtest is not None:
         _start_qtest(e, vm)
-    # Late, as in QEMU: until here a signal simply ends us, and there is nothing to restore
-    e.signals = Signals(vm.run.requests.killed)
-    e.loop.watch(e.signals, read=e.signals.read)
-    e.signals.around_stop(vm.run.freeze, vm.run.thaw)
-    e.chardevs.take_terminal(e.signals)
+    take_signals(e)
     if e.settings.gdbs:
         _start_gdb(e)
     if e.settings.autostart:
         vm.run.vm_start()
+
+
+def take_signals(e: Emulator) -> None:
+    """From now on signals, and the terminal, are ours; nothing if they are.
+
+    Late, as in QEMU: until here a signal simply ends us, and there is nothing to restore.
+    """
+    if e.signals is not None:
+        return
+    from emu.loop.notify import Signals
+
+    e.signals = Signals(e.run.requests.killed)
+    e.loop.watch(e.signals, read=e.signals.read)
+    e.signals.around_stop(e.run.freeze, e.run.thaw)
+    e.chardevs.take_terminal(e.signals)
 
 
 def _start_qtest(e: Emulator, vm: Vm) -> None:
@@ -288,7 +311,11 @@ def qemu_cleanup(e: Emulator) -> None:
     vm, e.vm = e.vm, None
     if vm is not None:
         vm.close()
+    if e.monitors is not None:
+        e.monitors.close()
     e.chardevs.close()
+    if e.fd_sets is not None:
+        e.fd_sets.close()
     e.log.close()
     if e.signals is not None:
         e.loop.watch(e.signals)

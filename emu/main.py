@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emu.errors import EmuError, Leave, UserError, strerror
+from emu.errors import EmuError, Leave, StartFailed, UserError, strerror
 from emu.report import Reporter
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def run_machine(argv: Sequence[str], prog: str) -> int:
     except Leave as leave:
         status = leave.status
         _print(leave.text)
+    except StartFailed as error:
+        reporter.error(error.cause)
     except EmuError as error:
         reporter.error(error if isinstance(error, UserError) else UserError(str(error)))
     except (OSError, MemoryError) as error:

@@ -26,8 +26,10 @@ from emu.errors import HostError
 from emu.loop.poll import MainLoop
 from emu.loop.timers import Clock, Clocks
 from emu.options.clock import RtcClock, RtcConfig
-from emu.runstate.control import GuestTime, HartLoss, NoHarts, VmControl
-from emu.runstate.requests import Cause
+from emu.runstate.control import VmControl
+from emu.runstate.harts import GuestTime, HartLoss, NoHarts
+from emu.runstate.requests import ORDER, Cause
+from emu.runstate.states import RunState
 from emu.workers.checkpoints import Checkpoints
 from ipc.errors import IpcError, ResourceError
 
@@ -222,7 +224,7 @@ class Vm:
 
     def _make_fleet(self, ram_base: int, rom: tuple[int, int]) -> Fleet:
         from emu.workers.fleet import Fleet
-        from ipc.layout import HEADER, REGION_ROM, REGION_WRITE, TRACE_ASM, TRACE_INT
+        from ipc.layout import HEADER, REGION_ROM, REGION_WRITE
         from vcpu_worker.parts import Region
 
         rom_host = self.control.header_address + HEADER.offset("mrom")
@@ -235,18 +237,32 @@ class Vm:
                 self.control, self.engine, regions, self.ram, self.space, self._sbi_call, self.host.log_line,
                 lambda loss: self._lost(loss), self._reached, on_debug=self._debugged,
             )  # fmt: skip
-        # items of -d that harts report themselves
-        traced = {"int": TRACE_INT, "in_asm": TRACE_ASM}
-        bits = sum(bit for item, bit in traced.items() if self.log.wants(item))
-        if bits:
-            fleet.trace_to(self.log.fileno(), bits)
+        fleet.trace_to(self.log.fileno())
+        self.trace()
         return fleet
+
+    def trace(self) -> None:
+        """Have harts report what the log wants of them: it has begun, or wants something else."""
+        from ipc.layout import TRACE_ASM, TRACE_INT
+
+        traced = {"int": TRACE_INT, "in_asm": TRACE_ASM}
+        if self.header is not None:
+            self.header.set("trace", sum(bit for item, bit in traced.items() if self.log.wants(item)))
 
     def _control_by(self, fleet: Fleet | NoHarts, clock: GuestTime) -> None:
         self._late.connect(clock)
+        if self.header is not None:
+            self.run.publish = self._publish
+            self._publish(self.run.states.current, self.run.requests.pending())
         self.run.connect(fleet)
         self.run.on_reset(self._reset)
         self._built = True
+
+    def _publish(self, state: RunState, pending: list[str]) -> None:
+        """For who looks at our memory from outside (emu.stress.situation)."""
+        assert self.header is not None
+        self.header.set("run_state", list(RunState).index(state))
+        self.header.set("requests", sum(1 << ORDER.index(name) for name in pending))
 
     def _lost(self, loss: HartLoss) -> None:
         self.run.hart_lost(loss)

@@ -145,6 +145,8 @@ HEADER = Struct("header", 4096, (
     Field("harts", 4, 1, BOOT, "number of hart slots"),
     Field("exact", 4, 1, BOOT, "1 in serial mode: budgets end exactly"),
     Field("generation", 8, 1, EMU, "of the newest stop, resume or reset request (law 4)"),
+    Field("run_state", 4, 1, EMU, "number of the RunState in QAPI's order, for who looks from outside"),
+    Field("requests", 4, 1, EMU, "one bit a request that main has not done, in the order of doing"),
     Field("clock_seq", 8, 1, EMU, "seqlock of the clock fields: odd while main writes them"),
     Field("clock_enabled", 8, 1, EMU, "1: guest time = clock_offset + host CLOCK_MONOTONIC"),
     Field("clock_offset", 8, 1, EMU, "ns, wrapping; guest time itself while not enabled"),

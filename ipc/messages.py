@@ -71,6 +71,13 @@ class FatalKind(enum.IntEnum):
     BUG = 3  # an exception in the worker's Python
 
 
+class WorkItem(enum.IntEnum):
+    """What a hart is asked to do between two instructions (run_on_cpu); a closed list, no functions."""
+
+    BARRIER = 0  # nothing: the answer says that it was between two instructions
+    FORGET_CODE = 1  # compare decoded pages with RAM before they are used again, as FENCE.I
+
+
 class Message:
     """Base of all messages. Never sent itself."""
 
@@ -169,6 +176,14 @@ class Fatal(Message):
 
 
 @message(0x24, sender=Sender.VCPU)
+class Done(Message):
+    """Work `seq` is done."""
+
+    hart: Hart
+    seq: U32
+
+
+@message(0x25, sender=Sender.VCPU)
 class Debugged(Message):
     """The hart has stopped for a debugger, under generation `gen`, and waits for the next request."""
 
@@ -208,7 +223,7 @@ class Quit(Message):
     gen: U64
 
 
-@message(0x06, sender=Sender.EMU, reply=Ack)
+@message(0x07, sender=Sender.EMU, reply=Ack)
 class Step(Message):
     """Run one instruction, or take the trap or interrupt that comes instead; then Debugged, and wait."""
 
@@ -220,6 +235,14 @@ class Query(Message):
     """Say where you are. Answered at the next look at the mailbox, running or not."""
 
     seq: U32
+
+
+@message(0x06, sender=Sender.EMU, reply=Done)
+class Work(Message):
+    """Do `item` between two instructions, running or not. Done before anything that is asked later."""
+
+    seq: U32
+    item: Annotated[int, Range(min(WorkItem), max(WorkItem))]
 
 
 # -- anyone -> hart

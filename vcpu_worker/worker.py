@@ -21,7 +21,7 @@ from ipc.codec import Malformed
 from ipc.doorbell import Waiter
 from ipc.errors import PeerGone
 from ipc.layout import HartState, Want
-from ipc.messages import Ack, Fatal, FatalKind, Message, Query, Ready, Report, Sender
+from ipc.messages import Ack, Done, Fatal, FatalKind, Message, Query, Ready, Report, Sender, Work, WorkItem
 from vcpu_worker.exits import HANDLERS, HartLost, step
 from vcpu_worker.parts import Parts
 from vcpu_worker.setup import PrivatePart
@@ -147,6 +147,10 @@ class Worker:
     def _answer(self, message: Message) -> None:
         if isinstance(message, Query):
             self.send(self._report(message.seq))
+        elif isinstance(message, Work):
+            if message.item == WorkItem.FORGET_CODE:
+                self.slot.set("code_epoch", (self.slot.get("code_epoch") + 1) & MASK64)
+            self.send(Done(self.hart, message.seq))
 
     def _report(self, seq: int) -> Report:
         get = self.slot.get

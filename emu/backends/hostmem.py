@@ -11,15 +11,15 @@ from __future__ import annotations
 from emu.errors import OptionError
 from emu.qom.creatable import UserCreatable
 from emu.qom.object import Object
-from emu.qom.property import Bool, Size
+from emu.qom.property import Bool, Property, Size
 from emu.qom.types import qom_type
 
 STEP = 8 << 10  # QEMU rounds RAM up to this
 
 
-def _size(_backend: MemoryBackend, size: int) -> None:
+def _size(backend: MemoryBackend, size: int) -> None:
     if not size:
-        raise OptionError("property 'size' of memory-backend doesn't take value '0'")
+        raise OptionError(f"property 'size' of {backend.qom_name} doesn't take value '0'")
     if size % STEP:
         raise OptionError(f"backend size must be a multiple of {STEP:#x}")
 
@@ -42,6 +42,16 @@ class MemoryBackend(Object, UserCreatable):
     def instance_init(self) -> None:
         """Nobody's RAM yet."""
         self.used = False
+        self._complete = False
+
+    def complete(self) -> None:
+        """From now on it is as large as it is."""
+        self._complete = True
+
+    def refuse_late(self, prop: Property) -> None:
+        """Errors: OptionError; the blank at the end is QEMU's."""
+        if self._complete and prop.name in ("size", "share"):
+            raise OptionError(f"cannot change property {prop.name} of {self.qom_name} ")
 
     def can_be_deleted(self) -> bool:
         """Not while it is the machine's RAM."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from emu.chardev.base import Chardev
+from emu.chardev.registry import Opening, char_driver
 from emu.chardev.stream import Stream
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
@@ -23,6 +24,7 @@ class FileChardev(Chardev):
 
     filename = "file"
     connected = True
+    offers_oob = True
 
     def __init__(
         self, label: str, loop: MainLoop, path: str, append: bool = False, input_path: str | None = None
@@ -36,13 +38,22 @@ class FileChardev(Chardev):
             lambda: self.frontend.backend_writable(), lambda: None,
         )  # fmt: skip
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To the file."""
         return self._stream.write(data)
 
     def watch_writable(self) -> None:
         """As `Chardev`."""
         self._stream.watch_writable()
+
+    @property
+    def reachable(self) -> bool:
+        """Until the end of the input."""
+        return not self._stream.ended
+
+    def flush(self) -> None:
+        """As `Chardev`."""
+        self._stream.flush()
 
     def accept_input(self) -> None:
         """As `Chardev`."""
@@ -51,3 +62,9 @@ class FileChardev(Chardev):
     def close(self) -> None:
         """Write the rest."""
         self._stream.close()
+
+
+@char_driver("file")
+def open_file_chardev(o: Opening) -> Chardev:
+    """As `FileChardev`."""
+    return FileChardev(o.label, o.loop, o.spec.path, o.spec.append, o.spec.input_path)

@@ -4,8 +4,11 @@
     Ctrl-A x        end             Ctrl-A c   the next front end
     Ctrl-A t        time stamps     Ctrl-A Ctrl-A   the key itself
 
-Rule: keys are looked at also when no front end takes input, so that Ctrl-A x ends a machine whose guest
-hangs; what it has not taken waits in a buffer (QEMU's has 32 bytes, and its keys die with it).
+Rules
+- keys are looked at also when no front end takes input, so that Ctrl-A x ends a machine whose guest hangs;
+  what it has not taken waits in a buffer (QEMU's has 32 bytes, and its keys die with it);
+- the newest front end has the keyboard; who loses it is told before who gets it;
+- front ends of the start hear that the base is connected when all of them are there (`open`).
 Source: BEHAVIOUR 5.4.
 """
 
@@ -59,6 +62,7 @@ class MuxPort(Chardev):
     """What a front end sees of a mux: a character device of its own."""
 
     filename = "mux"
+    offers_oob = True
 
     def __init__(self, mux: Mux) -> None:
         super().__init__(mux.label)
@@ -68,12 +72,25 @@ class MuxPort(Chardev):
     @property
     def connected(self) -> bool:  # type: ignore[override]  # as the base's
         """Whether somebody is at the other end of the base."""
-        return self._mux.base.connected
+        return self._mux.opened and self._mux.base.connected
+
+    @property
+    def reachable(self) -> bool:
+        """As the base."""
+        return self._mux.base.reachable
+
+    def flush(self) -> None:
+        """As `Chardev`."""
+        self._mux.base.flush()
 
     def attach(self, frontend: Frontend) -> None:
         """Connect the front end; it gets the keyboard."""
         super().attach(frontend)
-        self._input = self._mux.add(self, frontend)
+        try:
+            self._input = self._mux.add(self, frontend)
+        except UserError:
+            super().detach()
+            raise
 
     def detach(self) -> None:
         """The front end leaves the mux; the keyboard goes to the first of those that stay."""
@@ -82,7 +99,7 @@ class MuxPort(Chardev):
             self._mux.remove(self, self._input)
             self._input = None
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To the base."""
         return self._mux.write(data)
 
@@ -102,13 +119,19 @@ class MuxPort(Chardev):
 
 
 class Mux:
-    """The multiplexer on `base`, which becomes its front end. quit: Ctrl-A x was typed."""
+    """The multiplexer on `base`, which becomes its front end. quit: Ctrl-A x was typed.
+
+    opened: front ends may hear of the base's connection at once.
+    """
+
+    filename = "mux"
 
     def __init__(
         self, label: str, base: Chardev, quit: Callable[[], None], escape: int = ESCAPE,
-        now_ns: Callable[[], int] = time.monotonic_ns,
+        now_ns: Callable[[], int] = time.monotonic_ns, opened: bool = True,
     ) -> None:  # fmt: skip
         self.label = label
+        self.opened = opened
         self.base = base
         self._quit = quit
         self._escape = escape
@@ -127,9 +150,28 @@ class Mux:
         """A character device for one more front end."""
         return MuxPort(self)
 
+    @property
+    def used(self) -> bool:
+        """Whether it has front ends."""
+        return bool(self._ports)
+
+    def open(self) -> None:
+        """All front ends of the start are there: they hear of the base's connection now and from now on."""
+        if not self.opened:
+            self.opened = True
+            if self.base.connected:
+                self._connection(True)
+
     def _connection(self, connected: bool) -> None:
-        for port in self._ports:
-            port.on_connection(connected)
+        if self.opened:
+            for port in list(self._ports):
+                port.on_connection(connected)
+
+    def _set_focus(self, focus: int) -> None:
+        """Another front end gets the keyboard."""
+        self._ports[self._focus].on_focus(False)
+        self._focus = focus
+        self._ports[focus].on_focus(True)
 
     def add(self, port: MuxPort, frontend: Frontend) -> _Input:
         """A front end more, which gets the focus. Errors: UserError, there are four."""
@@ -137,17 +179,24 @@ class Mux:
             raise UserError(
                 f"too many uses of multiplexed chardev '{self.label}' (maximum is {MOST_FRONTENDS})"
             )
+        if self._ports:
+            self._ports[self._focus].on_focus(False)
         self._ports.append(port)
         self._inputs.append(_Input(frontend))
         self._focus = len(self._inputs) - 1
+        port.on_focus(True)
         self.base.accept_input()
         return self._inputs[-1]
 
     def remove(self, port: MuxPort, waiting: _Input) -> None:
         """A front end less; what waited for it is lost."""
-        self._ports.remove(port)
-        self._inputs.remove(waiting)
-        self._focus = 0
+        index = self._ports.index(port)
+        del self._ports[index], self._inputs[index]
+        if self._focus == index and self._ports:
+            self._focus = 0
+            self._ports[0].on_focus(True)
+        elif self._focus >= index:
+            self._focus = max(0, self._focus - 1)
         if waiting.frontend in self._refused:
             self._refused.remove(waiting.frontend)
 
@@ -208,6 +257,10 @@ class Mux:
         for frontend in refused:
             frontend.backend_writable()
 
+    def send_break(self) -> None:
+        """As `Chardev`."""
+        self.receive_break()
+
     def _key(self, byte: int) -> bool:
         """Whether the byte is for the front end."""
         if not self._after_escape:
@@ -224,7 +277,8 @@ class Mux:
         elif byte in b"b":
             self.receive_break()
         elif byte in b"c" and self._inputs:
-            self._focus = (self._focus + 1) % len(self._inputs)
+            self._inputs[self._focus].deliver()
+            self._set_focus((self._focus + 1) % len(self._inputs))
         elif byte in b"t":
             self._stamps_from = self._now_ns() if self._stamps_from is None else None
             self._line_start = True

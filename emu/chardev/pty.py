@@ -12,6 +12,7 @@ import select
 import tty
 
 from emu.chardev.base import Chardev
+from emu.chardev.registry import Opening, char_driver
 from emu.chardev.stream import Stream
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
@@ -21,9 +22,12 @@ LOOK_EVERY_MS = 1000
 
 
 class Pty(Chardev):
-    """`filename` names the side to open."""
+    """`filename` names the side to open. link: a symbolic link to it, "" for none, removed at the end."""
 
-    def __init__(self, label: str, loop: MainLoop) -> None:
+    offers_oob = True
+    reachable = True  # it may be opened at any time
+
+    def __init__(self, label: str, loop: MainLoop, link: str = "") -> None:
         super().__init__(label)
         self._loop = loop
         try:
@@ -35,6 +39,9 @@ class Pty(Chardev):
         self.filename = f"pty:{self.path}"
         os.close(slave)
         os.set_blocking(self._master, False)
+        self._link = os.path.abspath(link) if link else ""
+        if link:
+            self._make_link(link)
         self._stream: Stream | None = None
         self._timer = Timer(loop.clocks.realtime, self._look, MS)
         self._look()
@@ -43,6 +50,13 @@ class Pty(Chardev):
     def connected(self) -> bool:  # type: ignore[override]  # it changes as the other side is opened
         """Whether somebody has the other side open."""
         return self._stream is not None
+
+    def _make_link(self, link: str) -> None:
+        try:
+            os.symlink(self.path, link)
+        except OSError as error:
+            os.close(self._master)
+            raise HostError(f"Failed to create PTY symlink: {strerror(error)}") from error
 
     def _look(self) -> None:
         poll = select.poll()
@@ -67,7 +81,7 @@ class Pty(Chardev):
         self.frontend.backend_writable()
         self._look()
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To the other side, if it is open."""
         return self._stream.write(data) if self._stream else len(data)
 
@@ -77,6 +91,11 @@ class Pty(Chardev):
             self._stream.watch_writable()
         else:
             self.frontend.backend_writable()
+
+    def flush(self) -> None:
+        """As `Chardev`."""
+        if self._stream:
+            self._stream.flush()
 
     def accept_input(self) -> None:
         """As `Chardev`."""
@@ -90,3 +109,22 @@ class Pty(Chardev):
         if stream:
             stream.close()
         os.close(self._master)
+        if self._link:
+            _remove_link(self._link, self.path)
+
+
+def _remove_link(link: str, target: str) -> None:
+    """Unless somebody has put another one in its place."""
+    try:
+        if os.readlink(link) == target:
+            os.unlink(link)
+    except OSError:
+        return
+
+
+@char_driver("pty")
+def open_pty(o: Opening) -> Chardev:
+    """Who asked for it is told where it is."""
+    made = Pty(o.label, o.loop, o.spec.path)
+    o.tell(f"char device redirected to {made.path} (label {o.label})\n")
+    return made

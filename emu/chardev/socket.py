@@ -2,6 +2,8 @@
 
 Rules
 - a server goes on listening when its client leaves; output without a client vanishes;
+- a client with `reconnect` tries again so many ms after each failure, the first one included; without it, it
+  connects now or is an error, and a peer that left does not come back;
 - a unix socket's file is removed at exit; a file that nobody listens on is a ghost of a killed process and
   is replaced, one that somebody listens on is an error;
 - `wait` (a server's default) holds the start of the machine until a client is there, and says so.
@@ -10,64 +12,69 @@ Source: BEHAVIOUR 5.4.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
-from dataclasses import dataclass
 
+from emu.chardev.address import Address, connect, listen, remove_file, shown_pair, start_connecting
 from emu.chardev.base import Chardev
+from emu.chardev.registry import Opening, char_driver
 from emu.chardev.stream import Stream
-from emu.errors import HostError, strerror
+from emu.chardev.telnet import OFFERS, Telnet
 from emu.loop.poll import MainLoop
+from emu.loop.timers import MS, Timer
 
-
-@dataclass(frozen=True)
-class Address:
-    """Where: a unix path, or host and port."""
-
-    path: str = ""
-    host: str = ""
-    port: int = 0
-
-    @property
-    def family(self) -> socket.AddressFamily:
-        return socket.AF_UNIX if self.path else socket.AF_INET
-
-    @property
-    def python(self) -> str | tuple[str, int]:
-        """As Python's socket module wants it."""
-        return self.path or (self.host, self.port)
-
-    def __str__(self) -> str:
-        return self.path or f"{self.host}:{self.port}"
+MOST_FDS = 16  # that come with one message
 
 
 class SocketChardev(Chardev):
-    """server: listen, else connect now. Bytes of a peer that left go nowhere."""
+    """server: listen, else connect. Bytes of a peer that left go nowhere. reconnect_ms: 0 for never."""
 
-    def __init__(self, label: str, loop: MainLoop, address: Address, server: bool) -> None:
+    offers_oob = True
+
+    def __init__(
+        self, label: str, loop: MainLoop, address: Address, server: bool, *, telnet: bool = False,
+        nodelay: bool = False, reconnect_ms: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__(label)
         self._loop = loop
         self._address = address
+        self._kind = "telnet" if telnet else "tcp"
+        self._is_telnet, self._nodelay = telnet, nodelay
+        self._telnet = Telnet()
         self._stream: Stream | None = None
-        self._peer: socket.socket | None = None
+        self._pair: str | None = None
         self._listener: socket.socket | None = None
+        self._fds: list[int] = []  # that came with what was read last
+        self._connecting: socket.socket | None = None
+        self._reconnect_ms = reconnect_ms
+        self._retry = Timer(loop.clocks.realtime, self._try, MS) if reconnect_ms else None
+        self._file = os.path.abspath(address.path) if address.path and not address.abstract else ""
         if server:
-            self._listener = _listen(address)
+            self._listener = listen(address)
             loop.watch(self._listener, read=self._accept)
+        elif reconnect_ms:
+            self._try()
         else:
-            self._connected(_connect(address))
+            self._connected(connect(address))
 
     @property
     def filename(self) -> str:  # type: ignore[override]  # it changes as peers come and go
         """As query-chardev shows it."""
-        kind = "unix" if self._address.path else "tcp"
-        state = "" if self._stream else "disconnected:"
-        return f"{state}{kind}:{self._address}" + (",server=on" if self._listener else "")
+        shown = self._address.shown(self._kind, self._listener is not None)
+        if self._stream is None:
+            return f"disconnected:{shown}"
+        return self._pair or shown
 
     @property
     def connected(self) -> bool:  # type: ignore[override]  # it changes as peers come and go
         """Whether there is a peer."""
         return self._stream is not None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a peer, or one may come."""
+        return self._stream is not None or self._listener is not None or self._retry is not None
 
     def wait_for_client(self) -> None:
         """Return when a client is connected."""
@@ -77,6 +84,8 @@ class SocketChardev(Chardev):
             self._listener.setblocking(False)
             self._connected(peer)
 
+    # -- a peer comes
+
     def _accept(self) -> None:
         assert self._listener is not None
         try:
@@ -85,18 +94,58 @@ class SocketChardev(Chardev):
             return  # it left before we looked
         self._connected(peer)
 
+    def _try(self) -> None:
+        """Connect without waiting; what becomes of it is heard of."""
+        try:
+            self._connecting = start_connecting(self._address)
+        except OSError:
+            self._try_later()
+            return
+        self._loop.watch(self._connecting, write=self._answered)
+
+    def _answered(self) -> None:
+        s, self._connecting = self._connecting, None
+        assert s is not None
+        self._loop.watch(s)
+        if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            s.close()
+            self._try_later()
+        else:
+            self._connected(s)
+
+    def _try_later(self) -> None:
+        if self._retry is not None:
+            self._retry.mod(self._loop.clocks.realtime.now_ns() // MS + self._reconnect_ms)
+
     def _connected(self, peer: socket.socket) -> None:
         peer.setblocking(False)
         if self._listener is not None:
             self._loop.watch(self._listener)  # the next one waits until this one leaves
-        self._peer = peer
-        fd = peer.fileno()
+        self._pair = shown_pair(peer, self._kind, self._listener is not None)
+        if self._nodelay and self._pair is not None:
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        fd = peer.detach()
         self._stream = Stream(
-            self._loop, fd, fd, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
+            self._loop, fd, fd, lambda: self.frontend.can_receive(), self._receive,
             lambda: self.frontend.backend_writable(), self._ended,
+            self._read if self._address.path else os.read,
         )  # fmt: skip
-        peer.detach()
+        if self._is_telnet:
+            self._telnet = Telnet()
+            self._stream.write(OFFERS)
         self.on_connection(True)
+
+    # -- it talks, and leaves
+
+    def _receive(self, data: bytes) -> None:
+        if not self._is_telnet:
+            self.frontend.receive(data)
+            return
+        data, breaks = self._telnet.strip(data)
+        if data:
+            self.frontend.receive(data)
+        for _ in range(breaks):
+            self.frontend.receive_break()
 
     def _ended(self) -> None:
         """The peer has left, in one direction at least: that is enough."""
@@ -104,12 +153,14 @@ class SocketChardev(Chardev):
         if stream is None:
             return
         stream.close()
+        self._keep_fds([])
         self.on_connection(False)
         self.frontend.backend_writable()  # whoever waited for it waits in vain
         if self._listener is not None:
             self._loop.watch(self._listener, read=self._accept)
+        self._try_later()
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To the peer, if there is one."""
         return self._stream.write(data) if self._stream else len(data)
 
@@ -120,64 +171,76 @@ class SocketChardev(Chardev):
         else:
             self.frontend.backend_writable()
 
+    def flush(self) -> None:
+        """As `Chardev`."""
+        if self._stream:
+            self._stream.flush()
+
     def accept_input(self) -> None:
         """As `Chardev`."""
         if self._stream:
             self._stream.accept_input()
 
+    def hang_up(self) -> None:
+        """Shut the connection down, whatever it is waiting for; the peer is then seen to have left."""
+        if self._stream:
+            peer = socket.socket(fileno=os.dup(self._stream.fileno()))
+            with peer, contextlib.suppress(OSError):  # it has left already
+                peer.shutdown(socket.SHUT_RDWR)
+
+    # -- descriptors
+
+    def _read(self, fd: int, size: int) -> bytes:
+        """recvmsg(2): descriptors that come replace those before them."""
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd)
+        try:
+            data, fds, _, _ = socket.recv_fds(peer, size, MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+        finally:
+            peer.detach()
+        if fds:
+            self._keep_fds(fds)
+        return data
+
+    def _keep_fds(self, fds: list[int]) -> None:
+        for fd in self._fds:
+            os.close(fd)
+        self._fds = fds
+
+    def take_fd(self) -> int | None:
+        """The first of them; the others are closed."""
+        fd = self._fds.pop(0) if self._fds else None
+        self._keep_fds([])
+        return fd
+
     def close(self) -> None:
         """Write the rest, hang up, remove the socket's file."""
+        if self._retry is not None:
+            self._retry.cancel()
         stream, self._stream = self._stream, None
         if stream:
             stream.close()
-        listener, self._listener = self._listener, None
-        if listener:
-            self._loop.watch(listener)
-            listener.close()
-            if self._address.path:
-                remove_file(self._address.path)
+        self._keep_fds([])
+        for s in (self._listener, self._connecting):
+            if s is not None:
+                self._loop.watch(s)
+                s.close()
+        if self._listener is not None and self._file:
+            remove_file(self._file)
+        self._listener = self._connecting = None
 
 
-def _connect(address: Address) -> socket.socket:
-    s = socket.socket(address.family, socket.SOCK_STREAM)
-    try:
-        s.connect(address.python)
-    except OSError as error:
-        s.close()
-        raise HostError(f"Failed to connect to '{address}': {strerror(error)}") from error
-    return s
-
-
-def _listen(address: Address) -> socket.socket:
-    s = socket.socket(address.family, socket.SOCK_STREAM)
-    try:
-        if address.path:
-            remove_ghost(address.path)
-        else:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(address.python)
-        s.listen(1)
-    except OSError as error:
-        s.close()
-        raise HostError(f"Failed to bind socket to {address}: {strerror(error)}") from error
-    s.setblocking(False)
-    return s
-
-
-def remove_ghost(path: str) -> None:
-    """Remove the socket file at `path` if nobody listens on it. Errors: OSError if somebody does."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            remove_file(path)
-        except OSError:
-            return  # no file, or none of ours to judge: bind will tell
-
-
-def remove_file(path: str) -> None:
-    """Remove a file; that it is gone is no error."""
-    try:
-        os.unlink(path)
-    except OSError:
-        return
+@char_driver("socket")
+def open_socket(o: Opening) -> Chardev:
+    """A server waits here for its first client, if it is to."""
+    spec = o.spec
+    address = Address(
+        spec.path, spec.host, spec.port, spec.fd, spec.abstract, spec.tight, spec.to, spec.ipv4, spec.ipv6
+    )
+    made = SocketChardev(
+        o.label, o.loop, address, spec.server, telnet=spec.telnet, nodelay=spec.nodelay,
+        reconnect_ms=spec.reconnect_ms,
+    )  # fmt: skip
+    if spec.server and spec.wait:
+        o.info(f"QEMU waiting for connection on: {made.filename}")
+        made.wait_for_client()
+    return made

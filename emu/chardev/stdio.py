@@ -18,6 +18,7 @@ import sys
 import termios
 
 from emu.chardev.base import Chardev
+from emu.chardev.registry import Opening, char_driver
 from emu.chardev.stream import Stream, own_descriptor
 from emu.errors import UserError
 from emu.loop.notify import Signals
@@ -75,6 +76,7 @@ class Stdio(Chardev):
 
     filename = "stdio"
     connected = True
+    offers_oob = True
     _taken = False
 
     def __init__(self, label: str, loop: MainLoop, signals: bool = True) -> None:
@@ -100,13 +102,22 @@ class Stdio(Chardev):
             signals.around_stop(self._terminal.restore, self._terminal.raw)
             self._terminal.raw()
 
-    def write(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
         """To standard output."""
         return self._stream.write(data)
 
     def watch_writable(self) -> None:
         """As `Chardev`."""
         self._stream.watch_writable()
+
+    @property
+    def reachable(self) -> bool:
+        """Until the end of standard input."""
+        return not self._stream.ended
+
+    def flush(self) -> None:
+        """As `Chardev`."""
+        self._stream.flush()
 
     def accept_input(self) -> None:
         """As `Chardev`."""
@@ -119,3 +130,9 @@ class Stdio(Chardev):
             self._terminal.restore()
             atexit.unregister(self._terminal.restore)
         Stdio._taken = False
+
+
+@char_driver("stdio")
+def open_stdio(o: Opening) -> Chardev:
+    """As `Stdio`."""
+    return Stdio(o.label, o.loop, o.spec.signals)

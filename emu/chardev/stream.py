@@ -40,14 +40,16 @@ class Stream:
     """Reads `in_fd`, writes `out_fd` (-1 for none; they may be the same). Owns both.
 
     can_receive, receive: the front end's. on_room: a refused writer may try again. on_end: the other side
-    has closed, or an error ended the stream in that direction.
+    has closed, or an error ended the stream in that direction. read: os.read, or what does more.
     """
 
     def __init__(
         self, loop: MainLoop, in_fd: int, out_fd: int, can_receive: Callable[[], int],
         receive: Callable[[bytes], None], on_room: Callable[[], None], on_end: Callable[[], None],
+        read: Callable[[int, int], bytes] = os.read,
     ) -> None:  # fmt: skip
         self._loop = loop
+        self._read_some = read
         self._in, self._out = in_fd, out_fd
         self._can_receive, self._receive = can_receive, receive
         self._on_room, self._on_end = on_room, on_end
@@ -58,6 +60,10 @@ class Stream:
         self._unwatchable: BottomHalf | None = None
         self._flush_later = loop.deferred.new(self._flush)
         self.accept_input()
+
+    def fileno(self) -> int:
+        """The descriptor that is read, or else written."""
+        return self._in if self._in >= 0 else self._out
 
     # -- output
 
@@ -79,6 +85,11 @@ class Stream:
             self._on_room()
         else:
             self._refused = True
+
+    def flush(self) -> None:
+        """Write what is gathered at once, as far as it goes."""
+        if not self._blocked:
+            self._flush()
 
     def _flush(self) -> None:
         if self._out < 0 or not self._gathered:
@@ -117,6 +128,11 @@ class Stream:
 
     # -- input
 
+    @property
+    def ended(self) -> bool:
+        """Whether no more input will come."""
+        return self._in < 0
+
     def accept_input(self) -> None:
         """The front end may take more: look at in_fd again."""
         if self._in >= 0 and not self._reading and self._can_receive() > 0:
@@ -129,7 +145,7 @@ class Stream:
             self._stop_reading()
             return
         try:
-            data = os.read(self._in, min(room, CHUNK))
+            data = self._read_some(self._in, min(room, CHUNK))
         except BlockingIOError:
             return
         except OSError:

@@ -13,6 +13,8 @@ from typing import TextIO
 
 from emu.errors import HostError, Leave, strerror
 
+_STDERR = 2
+
 
 @dataclass(frozen=True)
 class Item:
@@ -95,6 +97,17 @@ class Log:
         except OSError as error:
             raise HostError(f"Error opening logfile {name}: {strerror(error)}") from error
 
+    def choose(self, items: frozenset[str]) -> None:
+        """Other items from now on."""
+        self.items = items
+
+    def move(self, path: str) -> None:
+        """Another file from now on. Errors: HostError, and the old one stays."""
+        other = Log.open(self.items, path)
+        if self._out is not None:
+            self._out.close()
+        self._out = other._out
+
     def wants(self, item: str) -> bool:
         """Whether lines of `item` are written."""
         return item in self.items
@@ -111,7 +124,7 @@ class Log:
 
     def fileno(self) -> int:
         """The descriptor that workers write their lines to."""
-        return (self._out if self._out is not None else sys.stderr).fileno()
+        return self._out.fileno() if self._out is not None else _STDERR
 
     def guest_error(self, text: str) -> None:
         """The guest did something invalid."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emu.backends.hostmem import STEP, MemoryBackend
+from emu.backends.hostmem import STEP, MemoryBackend, ShmBackend
 from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
 from emu.options.keyval import Tree
@@ -27,6 +27,7 @@ from emu.qom.types import list_types, qom_type, type_by_name
 if TYPE_CHECKING:
     from emu.chardev.base import Chardev
     from emu.chardev.factory import Chardevs
+    from emu.core.rom import Rom
     from emu.vm import Vm
 
 SUFFIX = "-machine"
@@ -92,21 +93,24 @@ def _set_backend(machine: MachineState, visitor: Visitor, value: QValue) -> None
 
 def _smp_value(machine: MachineState) -> QValue:
     t = machine.smp
-    return {"cpus": t.cpus, "sockets": t.sockets, "cores": t.cores, "threads": t.threads,
-            "maxcpus": t.max_cpus}  # fmt: skip
+    others: dict[str, QValue] = dict.fromkeys(("drawers", "books", "dies", "clusters", "modules"), 1)
+    return others | {"cpus": t.cpus, "sockets": t.sockets, "cores": t.cores, "threads": t.threads,
+                     "maxcpus": t.max_cpus}  # fmt: skip
 
 
 @qom_type("machine", abstract=True)
 class MachineState(Object):
-    """desc, max_cpus, default_ram (bytes), default_cpu, traits: of the class. vm: what runs it, set later.
+    """desc, max_cpus, default_ram (bytes), default_cpu, ram_id (its RAM's name), traits: of the class.
 
-    bits: the EXT_* word every hart has; ram: its RAM. Both are known after `check`.
+    vm: what runs it, set later. bits: the EXT_* word every hart has; ram: its RAM. Both are known after
+    `check`.
     """
 
     desc = ""
     max_cpus = 1
     default_ram = 128 << 20
     default_cpu = ""
+    ram_id = ""
     traits = MachineTraits()
 
     append = string("append", "Linux kernel command line")
@@ -174,6 +178,16 @@ class MachineState(Object):
         backend.used = True
         self.ram = RamConfig(backend.size, backend.memfd, backend.prealloc)
 
+    def add_ram_object(self) -> None:
+        """RAM that no back end was named for shows as one, as in QEMU."""
+        if self.said_backend or not self.ram.size:
+            return
+        shown = ShmBackend()
+        shown.set_properties({"size": self.ram.size, "prealloc": self.ram.prealloc})
+        shown.complete()
+        shown.used = True
+        container("/objects").add_child(self.ram_id, shown)
+
     def serial_backend(self, n: int) -> Chardev | None:
         """What is connected to serial port `n`; None: nothing."""
         labels = self.vm.host.serial
@@ -192,6 +206,10 @@ class MachineState(Object):
     def dump_dtb(self, path: str) -> None:
         """-machine dumpdtb=, for machines with a device tree. Errors: UserError."""
         raise UserError("This machine doesn't have an FDT")
+
+    def rom_blobs(self) -> list[Rom]:
+        """What was loaded into memory; a reset brings it back."""
+        return []
 
     def reset_board(self) -> None:
         """Bring back memory contents. Devices and harts are reset by others."""

@@ -1,7 +1,7 @@
 """main_loop_wait: one turn of the main loop, in QEMU's order.
 
     poll notifiers (FILL) -> soonest of their timeout and the timers' deadline -> wait
-    -> descriptors and bottom halves -> poll notifiers (OK) -> expired timers
+    -> descriptors and bottom halves -> poll notifiers (OK or ERR) -> icount warp -> expired timers
 
 Rules (BEHAVIOUR 2.1)
 - there is no priority between descriptors and timers beyond this order;
@@ -33,6 +33,7 @@ class Phase(enum.Enum):
 
     FILL = "before the wait"
     OK = "after it"
+    ERR = "after a wait that the host refused"
 
 
 @dataclass
@@ -44,6 +45,10 @@ class PollRecord:
 
 
 PollNotifier = Callable[[PollRecord], None]
+
+
+def _no_icount() -> None:
+    """Guest time does not follow the instructions: there is nothing to warp."""
 
 
 class HasFileno(Protocol):
@@ -73,6 +78,7 @@ class MainLoop:
         self._epoll_wait = Waiter((self._epoll.fileno(),))
         self._watches: dict[int, _Watch] = {}
         self._notifiers: tuple[PollNotifier, ...] = ()
+        self.warp: Callable[[], None] = _no_icount  # icount_start_warp_timer
         self.watch(self.event, read=self.event.clear)
 
     def notify(self) -> None:
@@ -123,26 +129,34 @@ class MainLoop:
         timeout_ns = soonest(timeout_ns, self.clocks.deadline_ns())
         timeout_ns = soonest(timeout_ns, self.deferred.timeout_ns())
         ready = self._host_wait(timeout_ns)
-        record.phase = Phase.OK
+        record.phase = Phase.ERR if ready is None else Phase.OK
         self._tell(record)
+        self.warp()
         self.clocks.run()
-        return ready
+        return bool(ready)
 
     def _tell(self, record: PollRecord) -> None:
         for notifier in self._notifiers:
             notifier(record)
 
-    def _host_wait(self, timeout_ns: int) -> bool:
-        if timeout_ns < 0:
-            events = self._epoll.poll()
-        else:
-            if timeout_ns > 0:
-                self._epoll_wait.wait(timeout_ns)
-            events = self._epoll.poll(0)
+    def _host_wait(self, timeout_ns: int) -> bool | None:
+        """Whether a descriptor was ready; None if the host refused to wait. Bottom halves run in any case."""
+        try:
+            events = self._poll(timeout_ns)
+        except OSError:
+            self.deferred.run()
+            return None
         for fd, mask in events:
             self._dispatch(fd, mask)
         self.deferred.run()
         return bool(events)
+
+    def _poll(self, timeout_ns: int) -> list[tuple[int, int]]:
+        if timeout_ns < 0:
+            return self._epoll.poll()
+        if timeout_ns > 0:
+            self._epoll_wait.wait(timeout_ns)
+        return self._epoll.poll(0)
 
     def _dispatch(self, fd: int, mask: int) -> None:
         watch = self._watches.get(fd)

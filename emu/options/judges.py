@@ -17,6 +17,7 @@ from emu.options.settings import Said, Settings
 
 if TYPE_CHECKING:
     from emu.options.drives import Drive
+    from emu.options.monitors import Monitor
     from emu.options.traits import MachineTraits
 
 
@@ -87,8 +88,8 @@ def judge_early_backends(s: Settings, traits: MachineTraits) -> list[Drive]:
     return []
 
 
-def judge_late_backends(s: Settings) -> None:
-    """Networks, monitors, ports. Errors: OptionError at the option; Leave for help."""
+def judge_late_backends(s: Settings) -> list[Monitor]:
+    """Networks, monitors, ports; the monitors. Errors: OptionError at the option; Leave for help."""
     chardevs = {opts.id for opts in s.sets("chardev") if opts.id}
     if s.qtest is not None:
         # QEMU has lost the place by then
@@ -97,13 +98,15 @@ def judge_late_backends(s: Settings) -> None:
         from emu.options.netdevs import judge_networks
 
         judge_networks(s, chardevs)
+    monitors: list[Monitor] = []
     if s.sets("mon"):
         from emu.options.monitors import judge_monitors
 
         muxes = {opts.id for opts in s.sets("chardev") if opts.id and opts.get_bool("mux", False)}
-        judge_monitors(s, chardevs, muxes)
+        monitors = judge_monitors(s, chardevs, muxes)
     _judge_ports(s, chardevs)
     _judge_semihosting(s, chardevs)
+    return monitors
 
 
 def judge_board_options(
@@ -129,7 +132,7 @@ def judge_board_options(
 
 
 # Groups whose sets are all lacking in this build, but for these types
-_LACKING = {"drive": (), "netdev": (), "nic": ("none",), "net": ("none",), "mon": (), "numa": (),
+_LACKING = {"drive": (), "netdev": (), "nic": ("none",), "net": ("none",), "numa": (),
             "fw_cfg": (), "icount": ()}  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 class MachineTraits(NamedTuple):
     """interface: the bus of a -drive without `if=`; interfaces: all that a drive may be on.
 
-    lacks: default devices it has not (`default_devices.ALL`). harts: whether it has any. fw_cfg, numa:
-    whether QEMU's machine of that name has them.
+    lacks: default devices it has not (`default_devices.ALL`). harts: whether it has any. fw_cfg, numa,
+    acpi: whether QEMU's machine of that name has them.
     """
 
     interface: str = "none"
@@ -18,3 +18,4 @@ class MachineTraits(NamedTuple):
     harts: bool = True
     fw_cfg: bool = False
     numa: bool = False
+    acpi: bool = False

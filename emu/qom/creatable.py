@@ -12,7 +12,7 @@ from typing import cast
 
 from emu.core.qdict import QValue
 from emu.errors import OptionError, UserError
-from emu.options.visitor import JSON, Visitor
+from emu.options.visitor import JSON, Visitor, wrong_type
 from emu.qom import types
 from emu.qom.object import Interface, Object, container
 from emu.qom.types import interface_type
@@ -42,14 +42,19 @@ def type_of(values: Mapping[str, QValue]) -> types.Type:
     name = values.get("qom-type")
     if name is None:
         raise OptionError("Parameter 'qom-type' is missing")
-    found = types.type_by_name(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        raise wrong_type("qom-type", "string")
+    found = types.type_by_name(name)
     if found is None or found.abstract or not types.is_a(found.name, "user-creatable"):
         raise OptionError(f"Parameter 'qom-type' does not accept value '{name}'")
     return found
 
 
-def check(values: Mapping[str, QValue], visitor: Visitor) -> types.Type:
-    """What QEMU checks when it reads -object: members, and their values, before anything is made."""
+def check(values: Mapping[str, QValue], visitor: Visitor, monitor: bool = False) -> types.Type:
+    """What QEMU checks when it reads -object: members, and their values, before anything is made.
+
+    monitor: the words are a monitor's, which calls a wrong member otherwise.
+    """
     found = type_of(values)
     identifier = values.get("id")
     if identifier is None:
@@ -63,14 +68,14 @@ def check(values: Mapping[str, QValue], visitor: Visitor) -> types.Type:
             raise OptionError(f"Parameter '{name}' is missing")
     for name in values:
         if name not in ("qom-type", "id") and (name not in known or not known[name].writable):
-            raise OptionError(f"Invalid parameter '{name}'" if visitor is not JSON
-                              else f"Parameter '{name}' is unexpected")  # fmt: skip
+            raise OptionError(f"Parameter '{name}' is unexpected" if monitor or visitor is JSON
+                              else f"Invalid parameter '{name}'")  # fmt: skip
     return found
 
 
-def object_add(values: Mapping[str, QValue], visitor: Visitor) -> Object:
+def object_add(values: Mapping[str, QValue], visitor: Visitor, monitor: bool = False) -> Object:
     """Make what `values` (qom-type, id, properties) say. Errors: UserError, and nothing is made."""
-    found = check(values, visitor)
+    found = check(values, visitor, monitor)
     identifier = str(values["id"])
     if not _ID.fullmatch(identifier):
         raise OptionError("Parameter 'id' expects an identifier", ID_HINT)

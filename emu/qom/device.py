@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from emu.core.irq import Line
+from emu.core.qdict import QDict
 from emu.errors import OptionError, UserError
 from emu.qom import compat
 from emu.qom.bus import Bus
@@ -70,6 +71,7 @@ class Device(Object):
     bus_type = ""
     # Bits of mip that compiled code drives for this device: its unnamed outputs, hart by hart
     hart_lines: tuple[int, ...] = ()
+    kept_over_reset: frozenset[str] = frozenset()  # attributes: state that a reset leaves (reset_digest)
 
     parent_bus_property = Accessor("parent_bus", "link<bus>", _bus_link)
     realized_property = Accessor("realized", "bool", lambda self: self.realized)
@@ -91,6 +93,7 @@ class Device(Object):
         self.outputs: dict[str, list[Line]] = {}
         self.deleted: list[Callable[[], None]] = []
         self._machine: MachineState | None = None
+        self._path = ""  # of a device that is being deleted
 
     def instance_post_init(self) -> None:
         """-global properties: they win over the type's defaults and lose against explicit ones."""
@@ -257,6 +260,8 @@ class Device(Object):
 
     def on_unparent(self) -> None:
         """Leave the bus; the devices on its own buses go with it."""
+        if self.realized:
+            self._path = self.canonical_path
         self.set_unrealized()
         for bus in self.buses:
             for child in list(bus.devices):
@@ -265,9 +270,12 @@ class Device(Object):
             self.set_parent_bus(None)
 
     def finalize(self) -> None:
-        """Tell who waits for the end of this device."""
+        """Tell who waits for the end of this device; monitors, if it had begun to work."""
         for callback in self.deleted:
             callback()
+        if self._path:
+            device: QDict = {"device": self.id} if self.id else {}
+            self.vm.run.emit("DEVICE_DELETED", {**device, "path": self._path})
 
     def depth(self) -> int:
         """How many buses are above it: the priority of its change state handlers."""

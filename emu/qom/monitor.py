@@ -169,11 +169,12 @@ def _set_id(device: Device, identifier: QValue) -> None:
 
 def find_device(name: str) -> Device:
     """The device that device_del names, by id or path. Errors: DeviceNotFound, UserError."""
-    found = resolve_path(name)[0] if name.startswith("/") else container(PERIPHERAL).child(name)
+    place = container(PERIPHERAL)
+    found = resolve_path(name)[0] if name.startswith("/") else place.child(name) if name else place
     if found is None:
         raise DeviceNotFound(name)
     if not isinstance(found, Device):
-        raise UserError(f"{name} is not a hotpluggable device")
+        raise UserError(f"{name} is not a device")
     return found
 
 

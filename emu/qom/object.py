@@ -349,7 +349,7 @@ def resolve_path(path: str, type_name: str = "object") -> tuple[Object | None, b
 
 def resolve(path: str) -> Object:
     """The object a user named. Errors: DeviceNotFound, UserError (ambiguous)."""
-    found, ambiguous = resolve_path(path) if path else (None, False)
+    found, ambiguous = resolve_path(path)
     if ambiguous:
         raise UserError(f"Path '{path}' is ambiguous")
     if found is None:

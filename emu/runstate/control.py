@@ -15,13 +15,14 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from emu.errors import UserError
 from emu.loop.notify import Caught, command_of
 from emu.loop.timers import Clock
 from emu.runstate.actions import Actions, PanicAction, ShutdownAction
 from emu.runstate.events import EventData, Events
+from emu.runstate.harts import Fleet, GuestTime, HartLoss, NoHarts
 from emu.runstate.requests import Cause, Requests, WakeupReason
 from emu.runstate.states import LEGAL, RunState, RunStates
 
@@ -34,52 +35,13 @@ EXIT_LOST = 1
 
 
 @dataclass(frozen=True)
-class HartLoss:
-    """A hart whose worker died in guest code. `text` is the report's line."""
+class _Change:
+    """Who wants to know of starts and stops; order: among equal priorities, who came first."""
 
-    hart: int
-    signal: int  # 0: it ended by itself
-    last_pc: int  # as of the last block
-    text: str
-
-
-class Fleet(Protocol):
-    """What the control uses of `emu.workers.fleet.Fleet`."""
-
-    def pause_all(self) -> None:
-        """Return when every hart has acknowledged a stop."""
-
-    def resume_all(self) -> None:
-        """Let every hart run."""
-
-    def resume_only(self, wants: Mapping[int, Want]) -> None:
-        """Let the harts named run, or run one instruction; the others stay stopped."""
-
-    def reset_all(self) -> None:
-        """Give every hart its reset state, a fresh worker to one that lost its own. Harts are stopped."""
-
-    def is_lost(self, hart: int) -> bool:
-        """Whether this hart has no worker any more."""
-
-    def any_lost(self) -> bool:
-        """Whether some hart has none."""
-
-    def quit(self) -> None:
-        """End every worker."""
-
-
-class GuestTime(Protocol):
-    """What the control uses of `ipc.clock.GuestClock`."""
-
-    def enable(self) -> None:
-        """Let guest time run."""
-
-    def disable(self) -> None:
-        """Stop guest time."""
-
-    def now_ns(self) -> int:
-        """Guest time, ns."""
-        ...
+    priority: int
+    order: int
+    handler: ChangeHandler
+    prepare: ChangeHandler | None
 
 
 class ResetRequired(UserError):
@@ -87,33 +49,6 @@ class ResetRequired(UserError):
 
     def __init__(self) -> None:
         super().__init__(NEEDS_RESET_TEXT)
-
-
-class NoHarts:
-    """A fleet of none: every request is done at once."""
-
-    def pause_all(self) -> None:
-        """Done."""
-
-    def resume_all(self) -> None:
-        """Done."""
-
-    def resume_only(self, wants: Mapping[int, Want]) -> None:
-        """Done."""
-
-    def reset_all(self) -> None:
-        """Done."""
-
-    def is_lost(self, hart: int) -> bool:
-        """Never."""
-        return False
-
-    def any_lost(self) -> bool:
-        """Never."""
-        return False
-
-    def quit(self) -> None:
-        """Done."""
 
 
 class VmControl:
@@ -132,9 +67,10 @@ class VmControl:
         log: Callable[[str], None],
         actions: Actions | None = None,
     ) -> None:
-        self.states = RunStates()
+        self.states = RunStates(self._publish)
         self.actions = actions or Actions()
-        self.requests = Requests(self.states, self.actions, notify)
+        self.publish: Callable[[RunState, list[str]], None] = lambda state, pending: None
+        self.requests = Requests(self.states, self.actions, self._asked)
         self.events = Events()
         self.attached: list[Callable[[], bool]] = []
         self.wakeup_supported = False
@@ -149,7 +85,7 @@ class VmControl:
         self._exit_now = False
         self.report_kill = True  # a qtest driver ends us by a signal as a matter of course
         self._losses: list[HartLoss] = []
-        self._change: list[tuple[int, int, ChangeHandler]] = []
+        self._change: list[_Change] = []
         self._handlers = 0  # ever registered: the order among equals
         self._reset: list[Callable[[Cause], None]] = []
         self._powerdown: list[Callable[[], None]] = []
@@ -160,17 +96,43 @@ class VmControl:
     def connect(self, fleet: Fleet) -> None:
         """Here are the harts."""
         self._fleet = fleet
+        self.requests.stop_current = fleet.stop_current
+
+    def _asked(self) -> None:
+        self._publish()
+        self._notify()
+
+    def _publish(self) -> None:
+        """Whoever looks at the process from outside sees its state, and what it has still to do."""
+        self.publish(self.states.current, self.requests.pending())
 
     # -- who wants to know
 
-    def on_change(self, handler: ChangeHandler, priority: int = 0) -> None:
-        """handler(running, state) at each start (ascending priority) and stop (descending)."""
+    def on_change(
+        self, handler: ChangeHandler, priority: int = 0, prepare: ChangeHandler | None = None
+    ) -> None:
+        """handler(running, state) at each start (ascending priority) and stop (descending).
+
+        prepare: called likewise, and all of those before the first handler.
+        """
         self._handlers += 1
-        insort(self._change, (priority, self._handlers, handler), key=lambda entry: entry[:2])
+        insort(
+            self._change, _Change(priority, self._handlers, handler, prepare),
+            key=lambda change: (change.priority, change.order),
+        )  # fmt: skip
 
     def off_change(self, handler: ChangeHandler) -> None:
         """Do not call it any more."""
-        self._change = [entry for entry in self._change if entry[2] != handler]
+        self._change = [change for change in self._change if change.handler != handler]
+
+    def _state_changed(self, running: bool, state: RunState) -> None:
+        """vm_state_notify."""
+        changes = self._change if running else self._change[::-1]
+        for change in changes:
+            if change.prepare is not None:
+                change.prepare(running, state)
+        for change in changes:
+            change.handler(running, state)
 
     def emit(self, name: str, data: EventData) -> None:
         """An event that a device has to tell."""
@@ -217,20 +179,20 @@ class VmControl:
 
     # -- start and stop
 
+    def cont(self) -> None:
+        """qmp_cont: let the machine run; a suspended one stays so. Errors: ResetRequired."""
+        if self.states.current is not RunState.SUSPENDED:
+            self.vm_start()
+
     def vm_start(self) -> None:
         """Let the machine run; nothing if it does. Errors: ResetRequired."""
-        if self.needs_reset:
-            raise ResetRequired
         if self.vm_prepare_start():
             self._resume_vcpus()
 
-    @property
-    def needs_reset(self) -> bool:
-        """Whether only a reset leads on from here."""
-        return self.states.needs_reset or self._fleet.any_lost()
-
     def vm_prepare_start(self) -> bool:
-        """Everything of a start but the harts; whether those are to run now. A reset is not needed."""
+        """All of vm_start but the harts; whether they are to run now. Errors: ResetRequired."""
+        if self.states.needs_reset or self._fleet.any_lost():
+            raise ResetRequired
         asked = self.requests.take_vmstop()
         if self.states.running:
             if asked is not None:
@@ -241,8 +203,7 @@ class VmControl:
         self._time.enable()
         was_suspended = self._was_suspended
         self.states.set(RunState.SUSPENDED if was_suspended else RunState.RUNNING)
-        for _, _, handler in list(self._change):
-            handler(True, self.states.current)
+        self._state_changed(True, self.states.current)
         self._was_suspended = False
         return not was_suspended
 
@@ -256,10 +217,16 @@ class VmControl:
         self._time.disable()
         if old is RunState.RUNNING:
             self._pause_vcpus()
-        for _, _, handler in self._change[::-1]:
-            handler(False, state)
+        self._state_changed(False, state)
         if event:
             self._event("STOP", {})
+
+    def vm_stop_force_state(self, state: RunState) -> None:
+        """As vm_stop; a machine that is not live takes the state all the same."""
+        if self.states.live:
+            self.vm_stop(state)
+        else:
+            self.states.set(state)
 
     def _pause_vcpus(self) -> None:
         self._virtual.enabled = False
@@ -300,11 +267,21 @@ class VmControl:
     # -- one turn
 
     def should_exit(self) -> int | None:
-        """Do what was asked, in order. The process's exit status if it is to end now, else None."""
-        r = self.requests
-        if not r.any and not self._losses:
+        """main_loop_should_exit: do what was asked, in order.
+
+        The process's exit status if it is to end now, else None.
+        """
+        if not self.requests.any and not self._losses:
             return None
-        r.any = False
+        self.requests.any = False
+        status = self._do_requests()
+        if status is None:
+            self._fleet.go_on()
+        self._publish()
+        return status
+
+    def _do_requests(self) -> int | None:
+        r = self.requests
         if self._exit_now:
             return 0
         status = self._handle_losses()

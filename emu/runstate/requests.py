@@ -58,13 +58,24 @@ class NotSuspended(UserError):
         super().__init__("Unable to wake up: guest is not in suspended state")
 
 
+ORDER = ("debug", "suspend", "shutdown", "reset", "wakeup", "powerdown", "vmstop")  # main_loop_should_exit
+
+
+def _no_hart() -> None:
+    """cpu_stop_current where no hart has asked."""
+
+
 class Requests:
-    """The flags. `notify` wakes the main loop."""
+    """The flags. `notify` wakes the main loop.
+
+    stop_current: cpu_stop_current of the harts, for requests that the asking hart must not run past.
+    """
 
     def __init__(self, states: RunStates, actions: Actions, notify: Callable[[], None]) -> None:
         self._states = states
         self._actions = actions
         self._notify = notify
+        self.stop_current: Callable[[], None] = _no_hart
         self.any = False  # set with each request, so that a turn without one costs one look
         self.debug = False
         self.suspend = False
@@ -90,6 +101,7 @@ class Requests:
         """The guest wants to sleep; nothing if it does."""
         if self._states.current is not RunState.SUSPENDED:
             self.suspend = True
+            self.stop_current()
             self._ask()
 
     def shutdown_request(self, cause: Cause, exit_code: int | None = None) -> None:
@@ -111,6 +123,7 @@ class Requests:
             self.shutdown = cause
         else:
             self.reset = cause
+        self.stop_current()
         self._ask()
 
     def wakeup_request(self, reason: WakeupReason) -> None:
@@ -134,7 +147,12 @@ class Requests:
     def vmstop_request(self, state: RunState) -> None:
         """Stop the machine in `state`, from where it cannot be stopped at once. The last one wins."""
         self.vmstop = state
+        self.stop_current()
         self._ask()
+
+    def pending(self) -> list[str]:
+        """What is asked and not done, in the order in which it will be done."""
+        return [name for name in ORDER if getattr(self, name) not in (False, None, Cause.NONE)]
 
     # -- taken by the control, each once
 

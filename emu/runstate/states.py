@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import os
 import sys
+from collections.abc import Callable
 
 
 class RunState(enum.Enum):
@@ -63,10 +64,11 @@ NEEDS_RESET = frozenset({RunState.INTERNAL_ERROR, RunState.SHUTDOWN})
 
 
 class RunStates:
-    """The machine's run state. Starts as prelaunch."""
+    """The machine's run state. Starts as prelaunch. changed: called behind each step."""
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
         self.current = RunState.PRELAUNCH
+        self._changed = changed
 
     @property
     def running(self) -> bool:
@@ -93,3 +95,4 @@ class RunStates:
             sys.stderr.flush()
             os.abort()
         self.current = new
+        self._changed()

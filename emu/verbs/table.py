@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from emu import verbs
 
-PLANNED = ("stress", "campaign", "trace", "top")
+PLANNED = ("campaign", "trace", "top")
 
 
 def names() -> list[str]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import select
 import signal
 import time
@@ -24,14 +23,15 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from emu.loop.poll import MainLoop, Phase, PollRecord
-from emu.runstate.control import HartLoss
+from emu.runstate.harts import HartLoss
+from emu.workers.descriptors import allow_descriptors
 from emu.workers.handlers import Bus, ExitServer, SbiHandler, Upcalls
 from emu.workers.process import Ended
-from emu.workers.vcpu import Vcpu
+from emu.workers.vcpu import RUNS, Vcpu
+from emu.workers.work import WorkList
 from ipc.doorbell import Bell
-from ipc.errors import ResourceError
 from ipc.layout import HartState, Want
-from ipc.messages import Debugged, Report
+from ipc.messages import Debugged, Report, WorkItem
 from ipc.segment import Control, Reached, no_checkpoint
 from vcpu_worker.parts import Engine, Region
 
@@ -41,7 +41,6 @@ LOG_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1
 QUIT_S = 0.5
 MASK64 = (1 << 64) - 1
-FDS_PER_HART, FDS_BESIDES = 8, 64  # 5 of ours, a pidfd, two pipes of multiprocess
 WANT_TEXT = {Want.STOP: "stop", Want.RUN: "resume", Want.RESET: "reset", Want.QUIT: "quit"}
 
 
@@ -73,7 +72,6 @@ class Fleet:
         on_loss: Callable[[HartLoss], None],
         reached: Reached = no_checkpoint,
         arena_bytes: int = ARENA_BYTES,
-        on_report: Callable[[Report], None] | None = None,
         on_debug: Callable[[int], None] | None = None,
     ) -> None:
         self.control = control
@@ -89,12 +87,18 @@ class Fleet:
         self._generation = 0
         self._started = False
         self._quitting = False
+        self._wants: Callable[[Vcpu], Want] = lambda v: Want.STOP
+        self._exclusive = 0
+        self._all_sent = True
+        self._before: Callable[[Vcpu], Want] = self._wants
+        self._ran = False
         self._loop: MainLoop | None = None
-        _allow_descriptors(control.harts)
+        allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
+        self.work = WorkList(self.vcpus)
         self.server = ExitServer(self.vcpus, bus, sbi, self.bell, reached, control.header)
         self._on_debug = on_debug or (lambda hart: None)
-        self._upcalls = Upcalls(on_report or (lambda report: None), self._debugged)
+        self._upcalls = Upcalls(self.work.answered, self._debugged)
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._watch(self.bell.fileno(), self.server.on_bell)
@@ -103,9 +107,8 @@ class Fleet:
 
     # -- birth
 
-    def trace_to(self, log_fd: int, bits: int) -> None:
-        """Have workers started from now on write what TRACE_* `bits` ask for to a descriptor."""
-        self.control.header.set("trace", bits)
+    def trace_to(self, log_fd: int) -> None:
+        """Have workers started from now on write what the header's `trace` asks for to a descriptor."""
         for v in self.vcpus:
             v.log_fd = log_fd
 
@@ -154,10 +157,7 @@ class Fleet:
         self._request(Want.RUN)
 
     def resume_only(self, wants: Mapping[int, Want]) -> None:
-        """Let the harts named run (RUN) or run one instruction (STEP); the others stay stopped.
-
-        One generation for all: who stays stopped acknowledges that.
-        """
+        """Let the harts named run, or run one instruction (STEP); the others acknowledge that they stay."""
         self._request_each(lambda v: wants.get(v.index, Want.STOP))
 
     def _debugged(self, got: Debugged) -> None:
@@ -203,12 +203,53 @@ class Fleet:
         for v in self.vcpus:
             if v.alive:
                 v.request(want(v), self._generation)
+        self._wants = want
+        self.server.release()
 
-    def query_all(self, seq: int) -> None:
-        """Ask every hart for a Report."""
-        for v in self.vcpus:
-            if v.alive:
-                v.query(seq)
+    def stop_current(self) -> None:
+        """The hart that is being served gets its reply behind the next request to all, or at `go_on`."""
+        self.server.hold_current()
+
+    def go_on(self) -> None:
+        """Give the replies that were held back."""
+        self.server.release()
+
+    # -- work between two instructions
+
+    def async_run_on_cpu(
+        self, hart: int, item: WorkItem, done: Callable[[bool], None] | None = None
+    ) -> None:
+        """Have a hart do `item`, whatever its state; never waits. done(whether it was) is called once."""
+        self.work.ask(hart, item, done or (lambda was_done: None))
+
+    def run_on_cpu(self, hart: int, item: WorkItem) -> bool:
+        """As async_run_on_cpu, and wait for it, serving; False if the hart has died."""
+        answers: list[bool] = []
+        self.async_run_on_cpu(hart, item, answers.append)
+        self._gather(lambda v: v.index != hart or bool(answers), "work")
+        return bool(answers) and answers[0]
+
+    def report(self, hart: int) -> Report | None:
+        """What a hart says of itself; None if it has no worker."""
+        answers: list[Report | None] = []
+        self.work.query(hart, answers.append)
+        self._gather(lambda v: v.index != hart or bool(answers), "query")
+        return answers[0] if answers else None
+
+    def start_exclusive(self) -> None:
+        """Return when no hart is inside guest code; none enters before the last `end_exclusive`."""
+        self._exclusive += 1
+        if self._exclusive == 1:
+            self._before = self._wants
+            self._ran = any(self._wants(v) in RUNS for v in self.vcpus)
+            if self._ran:
+                self.pause_all()
+
+    def end_exclusive(self) -> None:
+        """Harts that ran before go on; a step begun by a debugger may be made again."""
+        self._exclusive -= 1
+        if self._exclusive == 0 and self._ran:
+            self._request_each(self._before)
 
     def plic_set(self, source: int, level: bool) -> None:
         """A device drives an interrupt line: harts that enable it and sleep are rung."""
@@ -228,6 +269,10 @@ class Fleet:
     def is_lost(self, hart: int) -> bool:
         """Whether this hart has no worker any more."""
         return self.vcpus[hart].lost
+
+    def processes(self) -> dict[int, int]:
+        """Process number by hart, of those that have one."""
+        return {vcpu.index: vcpu.process.pid for vcpu in self.vcpus if vcpu.process is not None}
 
     def any_lost(self) -> bool:
         """Whether some hart has none."""
@@ -271,6 +316,7 @@ class Fleet:
     def _may_sleep(self) -> bool:
         """Do what harts wait for; whether nothing came meanwhile, and harts know that we sleep."""
         self.server.serve()
+        self._all_sent = self.work.pump()
         return self._engine.call("main_may_sleep", self._header, self._slots) == 1
 
     def _watch(self, fd: int, handler: Callable[[], None] | None) -> None:
@@ -291,10 +337,12 @@ class Fleet:
         loop.add_poll_notifier(self._around_wait)
 
     def _around_wait(self, record: PollRecord) -> None:
-        if record.phase is Phase.OK:
+        if record.phase is not Phase.FILL:
             self.control.header.set("main_awake", 1)
         elif record.timeout_ms and not self._may_sleep():
             record.timeout_ms = 0
+        elif not self._all_sent:
+            record.timeout_ms = min(record.timeout_ms, int(LOOK_EVERY_S * 1000))
 
     # -- death
 
@@ -304,6 +352,8 @@ class Fleet:
             return
         self._upcalls.read(vcpu)
         self.server.drain_rings()
+        self.server.forget(vcpu.index)
+        self.work.forget(vcpu.index)
         self._watch(process.fileno(), None)
         last_pc, was_stopped = vcpu.last_pc(), vcpu.slot.get("state") == HartState.STOPPED
         vcpu.slot.set("state", HartState.DEAD)
@@ -346,16 +396,3 @@ class Fleet:
         for v in self.vcpus:
             v.close()
         self.bell.close()
-
-
-def _allow_descriptors(harts: int) -> None:
-    """Raise the soft limit on open files to what `harts` harts need. Errors: ResourceError."""
-    wanted = harts * FDS_PER_HART + FDS_BESIDES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise ResourceError(
-            f"{harts} harts need {wanted} open files, the limit is {hard}; raise it (ulimit -Hn)"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -5,7 +5,10 @@ Rules
   others stay for the hart to take back (law 4, `vcpu_worker.exits.round_trip`);
 - posted writes of *all* harts are done before a request is begun: what one hart posted and another then
   waited for has happened;
-- the reply is stored before `mmio_done`, and the hart is rung after it, always.
+- the reply is stored before `mmio_done`, and the hart is rung after it, always;
+- a device that asks for a stop, reset or suspend holds the reply of the hart that it is serving
+  (`hold_current`): that hart does not run on before the main loop has acted. The reply is given behind the
+  announcement of the stop, so that the instruction ends and nothing follows, or when the turn is over.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from emu.workers.vcpu import Vcpu
 from ipc.codec import Malformed
 from ipc.doorbell import Bell
 from ipc.layout import HART, RING_SLOTS, Exit, View
-from ipc.messages import Ack, Debugged, Fatal, Message, Ready, Report
+from ipc.messages import Ack, Debugged, Done, Fatal, Message, Ready, Report
 from ipc.segment import Reached
 
 MASK32 = 0xFFFF_FFFF
@@ -62,6 +65,7 @@ class _Port:
         self.vcpu = vcpu
         self.w4, self.w8 = vcpu.w4, vcpu.w8
         self.ring = vcpu.bell.ring
+        self.held: int | None = None  # the request whose reply is ready and is held back
 
 
 class ExitServer:
@@ -83,6 +87,22 @@ class ExitServer:
         self._reached = reached
         self._header = header
         self._served = 0
+        self._serving: _Port | None = None
+        self._hold = False
+
+    def hold_current(self) -> None:
+        """The hart that is being served, if one is, gets its reply only at `release`."""
+        self._hold = self._serving is not None
+
+    def release(self) -> None:
+        """Give the replies that were held back."""
+        for port in self._ports:
+            if port.held is not None:
+                self._reply(port, port.held)
+
+    def forget(self, hart: int) -> None:
+        """This hart has no worker any more: nobody waits for its reply."""
+        self._ports[hart].held = None
 
     def on_bell(self) -> None:
         """A hart rang."""
@@ -111,9 +131,11 @@ class ExitServer:
         self.drain_rings()
         for port in self._ports:
             w4 = port.w4
-            if w4[SEQ] != w4[DONE] and port.vcpu.may_begin():
+            if w4[SEQ] != w4[DONE] and port.held is None and port.vcpu.may_begin():
                 self.drain_rings()
+                self._serving, self._hold = port, False
                 self._begin(port, w4[SEQ])
+                self._serving = None
 
     def drain_rings(self) -> None:
         """Do the posted writes of all harts in the order of their tickets.
@@ -166,18 +188,27 @@ class ExitServer:
         self._reached("in_mmio_reply")
         w8[REPLY] = value
         w4[ERROR] = error
-        w4[DONE] = seq
+        if self._hold:
+            port.held = seq
+        else:
+            self._reply(port, seq)
+
+    def _reply(self, port: _Port, seq: int) -> None:
+        port.held = None
+        port.w4[DONE] = seq
         port.ring()
         self._served += 1
 
 
 class Upcalls:
-    """Takes the messages that harts send. `report` and `debugged` are called with each of theirs."""
+    """Takes the messages that harts send. `answered` hears each Report and Done, `debugged` each Debugged."""
 
     def __init__(
-        self, report: Callable[[Report], None], debugged: Callable[[Debugged], None] = lambda got: None
+        self,
+        answered: Callable[[Report | Done], None],
+        debugged: Callable[[Debugged], None] = lambda got: None,
     ) -> None:
-        self._report = report
+        self._answered = answered
         self._debugged = debugged
 
     def read(self, vcpu: Vcpu) -> None:
@@ -193,8 +224,8 @@ class Upcalls:
             vcpu.ready = True
         elif isinstance(got, Ack):
             return  # the level in the slot says it; this was the ring
-        elif isinstance(got, Report):
-            self._report(got)
+        elif isinstance(got, Report | Done):
+            self._answered(got)
         elif isinstance(got, Debugged):
             self._debugged(got)
         elif isinstance(got, Fatal):

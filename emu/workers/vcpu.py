@@ -12,7 +12,7 @@ from emu.workers.process import Process
 from ipc.channel import Channel, pair
 from ipc.doorbell import Bell
 from ipc.layout import EV_MSG, HART, HartState, Want, slot_offset
-from ipc.messages import Message, Pause, Query, Quit, Reset, Resume, Sender, Step
+from ipc.messages import Message, Pause, Query, Quit, Reset, Resume, Sender, Step, Work
 from ipc.segment import Control
 from vcpu_worker.entry import run_worker
 from vcpu_worker.parts import Engine, Parts, Region
@@ -126,10 +126,12 @@ class Vcpu:
         self.mailbox.send(message)
         self.bell.ring()
 
-    def query(self, seq: int) -> None:
-        """Ask for a Report."""
+    def ask(self, message: Query | Work) -> bool:
+        """Have it look at a message soon, running or not. False: its mailbox is full."""
+        sent = self.mailbox.send(message)
         self._engine.call("post_event", self.address, EV_MSG)
-        self.tell(Query(seq))
+        self.bell.ring()
+        return sent
 
     @property
     def acknowledged(self) -> bool:

@@ -18,6 +18,7 @@ from ipc.layout import RING_SLOTS, TRACE_ASM, TRACE_INT, Exit, HartState, View, 
 from ipc.messages import (
     FROM_MAIN,
     Ack,
+    Done,
     Fatal,
     FatalKind,
     Kick,
@@ -26,6 +27,8 @@ from ipc.messages import (
     Query,
     Ready,
     Report,
+    Work,
+    WorkItem,
 )
 from ipc.sbi import Error
 from ipc.segment import Control
@@ -585,7 +588,7 @@ def test_a_query_is_answered_running_or_not(desk: Desk) -> None:
     desk.want(Want.RUN)
 
     def asked(slot: View) -> Exit:
-        desk.vcpu.query(5)
+        desk.vcpu.ask(Query(5))
         return Exit.EVENT
 
     desk.then(asked, Want.QUIT)
@@ -594,6 +597,21 @@ def test_a_query_is_answered_running_or_not(desk: Desk) -> None:
     reports = [m for m in desk.inbox if isinstance(m, Report)]
     assert [r.seq for r in reports] == [4, 5]
     assert (reports[1].pc, reports[1].priv, reports[1].retired) == (0x8000_1234, 1, 60)
+
+
+def test_work_is_done_between_instructions_and_answered(desk: Desk) -> None:
+    desk.slot.set("code_epoch", 41)
+    desk.want(Want.RUN)
+
+    def asked(slot: View) -> Exit:
+        desk.vcpu.ask(Work(8, WorkItem.BARRIER))
+        return Exit.EVENT
+
+    desk.then(asked, Want.QUIT)
+    desk.vcpu.tell(Work(7, WorkItem.FORGET_CODE))
+    assert desk.live() == 0
+    assert [m for m in desk.inbox if isinstance(m, Done)] == [Done(0, 7), Done(0, 8)]
+    assert desk.slot.get("code_epoch") == 42
 
 
 def fatal_of(desk: Desk) -> Fatal:
@@ -640,7 +658,7 @@ def test_an_impossible_state_of_the_engine_is_told(desk: Desk) -> None:
 
 def test_main_takes_what_a_hart_sends(desk: Desk) -> None:
     desk.want(Want.QUIT)
-    desk.vcpu.query(9)
+    desk.vcpu.ask(Query(9))
     reports: list[Report] = []
     assert desk.born().run() == 0
     up = Upcalls(reports.append)
@@ -687,7 +705,7 @@ def test_a_full_channel_to_main_is_waited_for(desk: Desk) -> None:
     up = Upcalls(reports.append)
 
     def asked(slot: View) -> Exit:
-        desk.vcpu.query(slot.get("n_traps"))
+        desk.vcpu.ask(Query(slot.get("n_traps")))
         slot.set("n_traps", slot.get("n_traps") + 1)
         return Exit.EVENT
 
@@ -733,7 +751,7 @@ def test_every_access_is_done_exactly_once_whatever_main_does_meanwhile(desk: De
         elif what < 0.7:
             desk.want(rng.choice((Want.STOP, Want.RUN)))
         elif what < 0.8:
-            desk.vcpu.query(1)
+            desk.vcpu.ask(Query(1))
         else:
             desk.bell.ring()
 

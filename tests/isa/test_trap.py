@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from ipc.layout import EV_IRQ, Exit
+from emu.runstate.reset_digest import architectural_words
+from ipc.layout import EV_IRQ, HART, Exit
 from tests.lib.cpu import MASK64, Cpu, Trapped
 from tests.lib.hart import RAM_BASE
 from vcpu_worker.csr.bits import (
@@ -312,3 +313,17 @@ def test_reset_leaves_a_hart_as_the_board_wants_it() -> None:
     assert (h.mip_soft, h.ssip_set, h.pmp_active, h.x[9]) == (0, 0, 0, 0)
     assert h.isa_ext == ext.RV64_DEFAULT
     assert cpu.peek("minstret") == 0
+
+
+def test_a_reset_brings_back_every_architectural_word() -> None:
+    """LESSONS: a second boot that differs from the first. What a reset digest looks at, scrambled."""
+    cpu = vectors()
+    h = cpu.hart
+    h.call("hart_reset")
+    first = {name: [h.view.get(name, i) for i in range(count)] for name, count in architectural_words()}
+    for name, count in architectural_words():
+        for i in range(count):
+            h.view.set(name, 0x5A if HART.fields[name].field.width == 1 else 0x5A5A_5A5A, i)
+    h.call("hart_reset")
+    for name, count in architectural_words():
+        assert [h.view.get(name, i) for i in range(count)] == first[name], name

@@ -19,7 +19,8 @@ from emu.hw.sysbus import SysBusDevice
 from emu.loop.timers import Clock, Clocks, ClockType
 from emu.options.clock import RtcConfig
 from emu.qom.object import own_tree, root
-from emu.runstate.control import NoHarts, VmControl
+from emu.runstate.control import VmControl
+from emu.runstate.harts import NoHarts
 from emu.vm import HandClock, Host, LateClock, Vm
 from ipc.layout import HART, HEADER, View
 

@@ -13,6 +13,7 @@ from ipc.layout import Exit, View, Want, slot_offset
 from ipc.segment import Control
 
 NEVER = (1 << 64) - 1
+FIRST_PC = 0x1000
 Program = Callable[[View], Exit]
 
 
@@ -62,7 +63,7 @@ class FakeEngine:
 
     def _hart_reset(self, address: int) -> int:
         slot = self._control.hart(self._hart(address))
-        slot.set("pc", 0x1000)
+        slot.set("pc", FIRST_PC)
         slot.set("event", 0)
         return 0
 

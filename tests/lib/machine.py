@@ -3,8 +3,10 @@
     python -m tests.lib.machine [--harts N] [--program NAME] [--stop-at CHECKPOINT] [--attached]
 
 It prints "pids P P ..." when its workers run, then obeys words on standard input, one a line, printing
-"ok WORD" after each: stop, cont, reset, reset-now, quit, fail (an exception), and `storm SEED N`: N stops,
-starts and resets at random. Events are printed as "event NAME". It ends as the control says, with a line
+"ok WORD" after each: stop, cont, reset, reset-now, quit, fail (an exception), `storm SEED N`: N stops,
+starts and resets at random, `work SEED N`: N pieces of work for harts that run, stop and start, `exclusive
+SEED N`: N sections in which no hart may execute, `resets N`: return after N resets by harts.
+Events are printed as "event NAME". It ends as the control says, with a line
 on standard error if something was lost. Composed as a real machine is: guard, memory, fleet, control, loop.
 """
 
@@ -20,7 +22,8 @@ from collections.abc import Callable
 from emu.loop.notify import Signals
 from emu.loop.poll import MainLoop
 from emu.loop.timers import Clocks
-from emu.runstate.control import HartLoss, ResetRequired, VmControl
+from emu.runstate.control import ResetRequired, VmControl
+from emu.runstate.harts import HartLoss
 from emu.runstate.requests import Cause
 from emu.runstate.states import RunState
 from emu.workers import fleet as fleet_module
@@ -30,11 +33,13 @@ from emu.workers.guard import NameGuard
 from emu.workers.sbi import NOT_SUPPORTED, Answer
 from ipc.clock import GuestClock
 from ipc.layout import Exit, View
+from ipc.messages import WorkItem
 from ipc.ram import Ram
 from ipc.segment import Control, fresh_name
-from tests.lib.fake_engine import FakeEngine, Program
+from tests.lib.fake_engine import FIRST_PC, FakeEngine, Program
 
 COUNT = 0x1000_0000  # a register that wants to be written 0, 1, 2, ... by each hart
+RESET, AFTER = 0x1000_1000, 0x1000_2000  # one that resets the machine; one that nobody may write
 SLICE_S = 0.0005
 
 
@@ -47,7 +52,7 @@ def spin(slot: View) -> Exit:
     end = time.monotonic() + SLICE_S
     while time.monotonic() < end and not asked(slot):
         slot.set("pc", slot.get("pc") + 4)
-    return Exit.NONE
+    return Exit.EVENT  # look at the mail: the event word is not atomic between two Pythons
 
 
 def store(slot: View) -> Exit:
@@ -79,7 +84,25 @@ def deaf(slot: View) -> Exit:
         slot.set("pc", slot.get("pc") + 4)
 
 
-PROGRAMS: dict[str, Program] = {"spin": spin, "store": store, "sleep": sleep, "deaf": deaf}
+def reset_itself(slot: View) -> Exit:
+    """Reset the machine, by the first instruction; what follows it is never to be executed."""
+    if slot.get("mmio_ready"):
+        slot.set("mmio_ready", 0)
+        slot.set("pc", slot.get("pc") + 4)
+        return Exit.STEP
+    if asked(slot):
+        return Exit.EVENT
+    slot.set("exit_gpa", RESET if slot.get("pc") == FIRST_PC else AFTER)
+    slot.set("exit_size", 4)
+    slot.set("exit_write", 1)
+    slot.set("exit_value", 0)
+    slot.set("exit_reason", Exit.MMIO)
+    return Exit.MMIO
+
+
+PROGRAMS: dict[str, Program] = {
+    "spin": spin, "store": store, "sleep": sleep, "deaf": deaf, "reset": reset_itself
+}  # fmt: skip
 
 
 class Counter:
@@ -88,11 +111,20 @@ class Counter:
     def __init__(self) -> None:
         self.next: dict[int, int] = {}
         self.wrong: list[str] = []
+        self.resets = 0
+        self.reset: Callable[[], None] = lambda: None
 
     def read(self, gpa: int, size: int) -> tuple[bool, int]:
         return True, 0
 
     def write(self, gpa: int, size: int, value: int) -> bool:
+        if gpa == RESET:
+            self.resets += 1
+            self.reset()
+            return True
+        if gpa == AFTER:
+            self.wrong.append("a hart has executed what follows the store that resets the machine")
+            return True
         hart, n = value >> 32, value & 0xFFFF_FFFF
         if n != self.next.get(hart, 0):
             self.wrong.append(f"hart {hart} stored {n}, not {self.next.get(hart, 0)}")
@@ -134,6 +166,7 @@ class TestMachine:
         self.control.connect(self.fleet)
         self.control.events.subscribe(lambda name, data: self.say(f"event {name}"))
         self.control.attached.append(lambda: args.attached)
+        self.bus.reset = lambda: self.control.requests.reset_request(Cause.GUEST_RESET)
         self.words = b""
 
     def sbi(self, hart: int, eid: int, fid: int, args: tuple[int, ...]) -> Answer:
@@ -186,8 +219,15 @@ class TestMachine:
             self.say(f"ok {word}")
 
     def obey(self, word: str, rest: list[str]) -> None:
-        if word == "storm":
-            self.storm(random.Random(int(rest[0])), int(rest[1]))
+        if word in ("storm", "work", "exclusive"):
+            {"storm": self.storm, "work": self.work, "exclusive": self.exclusive}[word](
+                random.Random(int(rest[0])), int(rest[1])
+            )
+            return
+        if word == "resets":
+            while self.bus.resets < int(rest[0]):
+                self.control.should_exit()
+                self.loop.wait()
             return
         actions: dict[str, Callable[[], None]] = {
             "stop": lambda: self.control.vm_stop(RunState.PAUSED),
@@ -212,6 +252,48 @@ class TestMachine:
     def reset_now(self) -> None:
         self.control.requests.reset_request(Cause.GUEST_RESET)
         self.control.should_exit()
+
+    def work(self, rng: random.Random, n: int) -> None:
+        asked, done = 0, [0]
+
+        def count(was_done: bool) -> None:
+            assert was_done
+            done[0] += 1
+
+        for _ in range(n):
+            hart = rng.randrange(len(self.fleet.vcpus))
+            if rng.random() < 0.3:
+                assert self.fleet.run_on_cpu(hart, WorkItem.BARRIER)
+            elif rng.random() < 0.3:
+                report = self.fleet.report(hart)
+                assert report is not None
+                assert report.hart == hart
+            else:
+                asked += 1
+                self.fleet.async_run_on_cpu(hart, rng.choice(list(WorkItem)), count)
+            self.obey(rng.choice(("stop", "cont", "cont", "reset-now")), [])
+        while done[0] < asked:
+            self.loop.wait()
+        assert done[0] == asked
+        self.cont()
+
+    def exclusive(self, rng: random.Random, n: int) -> None:
+        for _ in range(n):
+            runs = self.control.states.running
+            depth = rng.randint(1, 3)
+            for _ in range(depth):
+                self.fleet.start_exclusive()
+            before = [v.slot.get("pc") for v in self.fleet.vcpus]
+            for _ in range(rng.randrange(3)):
+                self.loop.wait(nonblocking=True)
+            assert not any(v.slot.get("in_guest") for v in self.fleet.vcpus), "a hart executes"
+            assert [v.slot.get("pc") for v in self.fleet.vcpus] == before, "a hart has executed"
+            for _ in range(depth):
+                self.fleet.end_exclusive()
+            while runs and not all(v.may_begin() for v in self.fleet.vcpus):
+                self.loop.wait()  # they go on
+            self.obey(rng.choice(("stop", "cont", "cont")), [])
+        self.cont()
 
     def storm(self, rng: random.Random, n: int) -> None:
         for _ in range(n):

@@ -25,6 +25,37 @@ def test_storms_of_stop_cont_and_reset(harts: int, program: str) -> None:
         vm.assert_nothing_left()
 
 
+@pytest.mark.parametrize("harts", [1, 4])
+@pytest.mark.parametrize("program", ["spin", "store", "sleep"])
+def test_work_is_done_once_whatever_the_harts_do(harts: int, program: str) -> None:
+    with Program(MACHINE, "--harts", str(harts), "--program", program) as vm:
+        vm.tell(f"work {harts} 100")
+        vm.expect("ok work")
+        vm.tell("quit")
+        assert vm.status() == 0, vm.errors()
+        vm.assert_nothing_left()
+
+
+@pytest.mark.parametrize("program", ["spin", "store", "sleep"])
+def test_no_hart_executes_inside_an_exclusive_section(program: str) -> None:
+    with Program(MACHINE, "--harts", "4", "--program", program) as vm:
+        vm.tell("exclusive 4 60")
+        vm.expect("ok exclusive")
+        vm.tell("quit")
+        assert vm.status() == 0, vm.errors()
+        vm.assert_nothing_left()
+
+
+@pytest.mark.parametrize("harts", [1, 4])
+def test_a_hart_does_not_run_past_the_store_that_resets_the_machine(harts: int) -> None:
+    with Program(MACHINE, "--harts", str(harts), "--program", "reset") as vm:
+        vm.tell("resets 100")
+        vm.expect("ok resets")
+        vm.tell("quit")
+        assert vm.status() == 0, vm.errors()
+        vm.assert_nothing_left()
+
+
 def test_signals_that_are_mains_business_do_not_reach_the_harts() -> None:
     with Program(MACHINE, "--program", "store") as vm:
         pids = [int(p) for p in vm.expect("pids").split()[1:]]

@@ -9,6 +9,7 @@ Source: RISC-V Privileged 1.13, 3.4; BEHAVIOUR 4.4.
 
 from __future__ import annotations
 
+from ipc.layout import HART, PMP_ENTRIES, TRIGGERS
 from vcpu_worker.csr.bits import MENVCFG_ADUE, MENVCFG_PBMTE, MSTATUS_SXL64, MSTATUS_UXL64, Priv
 from vcpu_worker.csr.reg import declare
 from vcpu_worker.hart.context import forget_contexts, update_ctx
@@ -17,7 +18,7 @@ from vcpu_worker.isa.ext import EXT_S, EXT_SVADE, EXT_SVADU, EXT_SVPBMT, EXT_U, 
 from vcpu_worker.native import native
 
 RESET_PC = 0x1000  # the mask ROM
-PMP_COUNT = 16
+EVENTS = HART.fields["mhpmevent"].field.count
 
 
 def _misa_source() -> str:
@@ -48,6 +49,7 @@ def reset_csrs(h):
     if (h.isa_ext & EXT_SVPBMT) != 0:
         h.menvcfg = h.menvcfg | MENVCFG_PBMTE
     h.senvcfg = 0
+    h.mseccfg = 0
     h.medeleg = 0
     h.mideleg = 0
     h.mie = 0
@@ -70,9 +72,19 @@ def reset_csrs(h):
     h.fflags = 0
     h.frm = 0
     i = 0
-    while i < PMP_COUNT:
+    while i < PMP_ENTRIES:
         h.pmpcfg[i] = 0
         h.pmpaddr[i] = 0
+        i += 1
+    i = 0
+    while i < EVENTS:
+        h.mhpmevent[i] = 0
+        i += 1
+    h.tselect = 0
+    i = 0
+    while i < TRIGGERS:
+        h.tdata1[i] = 0
+        h.tdata2[i] = 0
         i += 1
     return 0
 

@@ -57,6 +57,20 @@ static int isa_names(const char *isa, const char *word) {
     return 0;
 }
 
+/* Whether a command line has `word` among its words. */
+static int says(const char *line, const char *word) {
+    while (*line) {
+        const char *a = line, *b = word;
+        while (*b && *a == *b)
+            a++, b++;
+        if (!*b && (!*a || *a == ' '))
+            return 1;
+        while (*line && *line++ != ' ')
+            ;
+    }
+    return 0;
+}
+
 static void device(struct node *node, const u8 *at, u32 length) {
     if (lists(at, length, "ns16550a"))
         node->place = &board.uart;
@@ -72,6 +86,8 @@ static void property(struct node *node, const struct node *parent, const char *n
         node->address_cells = be32(at);
     else if (equal(name, "#size-cells"))
         node->size_cells = be32(at);
+    else if (equal(name, "bootargs"))
+        board.endless = says((const char *)at, "endless");
     else if (equal(name, "timebase-frequency"))
         board.timebase = cells(at, length / 4);
     else if (equal(name, "device_type")) {

@@ -157,25 +157,48 @@ static int report(u64 clock_start) {
     return failed;
 }
 
-/* What every hart does. Returns on the boot hart alone: its caller has the report to make. */
+/* What every hart does. All harts leave it together. */
 static void run_checks(struct hart *hart) {
-    struct line line = {0};
-    put(&line, "hart ");
-    put_dec(&line, hart->id);
-    put(&line, " online");
-    print(&line);
+    if (!hart->rounds) {
+        struct line line = {0};
+        put(&line, "hart ");
+        put_dec(&line, hart->id);
+        put(&line, " online");
+        print(&line);
+    }
     hart->wrong[CHECK_IPI] = check_ipi(hart);
     hart->wrong[CHECK_TIMER] = check_timer(hart);
     hart->wrong[CHECK_ATOMICS] = check_atomics(hart);
     hart->wrong[CHECK_SV39] = check_sv39(hart);
     hart->wrong[CHECK_CRC] = check_crc(hart);
     barrier(hart);
+    hart->rounds++;
 }
 
 void hart_main(struct hart *hart) {
     run_checks(hart);
+    while (board.endless) {
+        barrier(hart); /* the boot hart has looked at what came out */
+        run_checks(hart);
+    }
     for (;;)
         wfi();
+}
+
+/* The boot hart, when all checks of a round are done: a line a round, the whole report if one failed. */
+static void end_of_round(struct hart *self, u64 clock_start) {
+    int failed = 0;
+    for (u64 i = 0; i < board.harts; i++)
+        for (int check = 0; check < CHECKS; check++)
+            failed += harts[i]->wrong[check] != 0;
+    if (failed)
+        machine_off(report(clock_start));
+    struct line line = {0};
+    put(&line, "round ");
+    put_dec(&line, self->rounds);
+    put(&line, ": all checks passed");
+    print(&line);
+    barrier(self);
 }
 
 void boot(u64 id, const void *tree) {
@@ -204,6 +227,10 @@ void boot(u64 id, const void *tree) {
         if (sbi_hart_start(ids[i], (u64)hart_entry, (u64)harts[i]))
             fatal("SBI hart_start refuses hart", ids[i]);
     }
-    run_checks(self);
-    machine_off(report(clock_start));
+    for (;;) {
+        run_checks(self);
+        if (!board.endless)
+            machine_off(report(clock_start));
+        end_of_round(self, clock_start);
+    }
 }

@@ -12,6 +12,7 @@ struct board {
     u64 memory, size;  /* first bank of RAM, bytes */
     u64 uart, rtc, finisher;
     u32 sstc;          /* every hart lists the extension */
+    u32 endless;       /* the command line says: check again and again */
 };
 
 enum check { CHECK_IPI, CHECK_TIMER, CHECK_ATOMICS, CHECK_SV39, CHECK_CRC, CHECKS };
@@ -23,6 +24,7 @@ struct hart {
     u64 index;                /* 0 .. harts-1, in the order of the tree */
     const char *wrong[CHECKS]; /* what a check complains of, 0 if it passed */
     u32 crc;
+    u64 rounds; /* of checks, done */
     /* Written by the trap handler. */
     volatile u64 ipis;
     volatile u64 ticks, tick_limit, tick_deadline, tick_step, early;
@@ -50,6 +52,7 @@ u64 sbi_probe(u64 extension);
 u64 sbi_base(u64 function);
 long sbi_hart_start(u64 id, u64 address, u64 opaque);
 long sbi_send_ipi(u64 mask, u64 base);
+long sbi_remote_fence_i(u64 mask, u64 base);
 void set_timer(u64 deadline);
 void machine_off(int failed) __attribute__((noreturn));
 extern u32 timer_is_csr;

@@ -146,6 +146,7 @@ static const char *permissions(struct hart *hart) {
 }
 
 const char *check_sv39(struct hart *hart) {
+    csr_write(satp, 0);
     build(hart);
     u64 satp = SATP_SV39 | (u64)hart->root >> 12;
     __asm__ volatile("sfence.vma" ::: "memory");

@@ -17,6 +17,7 @@ class NullMachine(MachineState):
 
     desc = "empty machine"
     default_ram = 0
+    ram_id = "ram"
     traits = MachineTraits(
         lacks=frozenset({"serial", "parallel", "floppy", "cdrom", "sdcard"}), harts=False
     )

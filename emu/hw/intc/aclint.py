@@ -106,11 +106,17 @@ class AclintMtimer(AclintDevice):
         return at - now_ns if at <= MOST_NS else -1
 
     def reset_enter(self, kind: ResetType) -> None:
-        """mtime is 0 from now; compare values stay, as in QEMU. The harts are stopped."""
+        """mtime is 0 from now, and so are the compare values. The harts are stopped.
+
+        QEMU leaves the compare values of the last boot. The specification allows both, but a machine whose
+        second boot may see another MTIP than the first has not been reset.
+        """
         header = self.vm.header
         assert header is not None
         ticks = self.vm.clocks.virtual.now_ns() * self.timebase_freq // 1_000_000_000
         header.set("mtime_delta", -ticks & MASK64)
+        for slot in self.vm.slots:
+            slot.set("mtimecmp", 0)
 
     def node(self, soc: Node, place: Place, intcs: Sequence[int]) -> Node:
         """Its device tree node on a board with aclint=on. place.base: where mtimecmp of hart 0 lies."""

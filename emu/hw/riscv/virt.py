@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from emu.core.fdt import Tree
+from emu.core.rom import Rom
 from emu.errors import HostError, OptionError, strerror
 from emu.hw.char.debug_console import DebugConsole
 from emu.hw.char.ns16550a import Ns16550a
@@ -18,7 +19,6 @@ from emu.hw.machine import MachineState, refused_auto, string
 from emu.hw.misc.sifive_test import SifiveTest
 from emu.hw.riscv.boot import Boot, describe_boot, load_dtb, reserve_firmware
 from emu.hw.riscv.cpu import HartArray
-from emu.hw.riscv.virt_tree import board_tree, new_seed
 from emu.hw.rtc.goldfish import GoldfishRtc
 from emu.hw.sysbus import SysBusDevice
 from emu.hw.virtio.mmio import VirtioMmio
@@ -71,8 +71,9 @@ class VirtMachine(MachineState):
     desc = "RISC-V VirtIO board"
     max_cpus = MAX_HARTS
     default_cpu = "rv64-riscv-cpu"
+    ram_id = "riscv_virt_board.ram"
     traits = MachineTraits(
-        "virtio", ("none", "virtio", "pflash"), frozenset({"cdrom"}), fw_cfg=True, numa=True
+        "virtio", ("none", "virtio", "pflash"), frozenset({"cdrom"}), fw_cfg=True, numa=True, acpi=True,
     )
 
     aclint = Bool("aclint", False, "(TCG only) Set on/off to enable/disable emulating ACLINT devices")
@@ -156,6 +157,8 @@ class VirtMachine(MachineState):
 
     def _load(self) -> None:
         """Firmware, kernel and initrd."""
+        from emu.hw.riscv.virt_tree import board_tree  # which needs the addresses of this module
+
         boot = self.boot
         self.tree = load_dtb(self.dtb) if self.dtb else board_tree(self)
         # without harts that execute, a missing firmware is no error
@@ -196,12 +199,17 @@ class VirtMachine(MachineState):
                 f"Error saving FDT to file {path}: Failed to create file “{path}”: {strerror(error)}"
             ) from error
 
+    def rom_blobs(self) -> list[Rom]:
+        """What was loaded; a reset brings it back."""
+        return self.boot.roms.blobs
+
     def reset_board(self) -> None:
         """Memory contents as after power on, a fresh seed in the tree, no call of the SBI under way."""
+        from emu.hw.riscv.virt_tree import new_seed
+
         self.sbi.reset()
         if self.tree is not None and self.boot.fdt_at:
-            new_seed(self.tree)
-            self.boot.roms.replace("fdt", self.tree.pack())
+            self.boot.roms.replace("fdt", new_seed(self.tree, self.boot.roms.data("fdt")))
         self.boot.roms.restore(self.vm.memory.write)
 
 

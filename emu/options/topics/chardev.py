@@ -8,8 +8,6 @@ from emu.errors import Leave
 from emu.options.option import Ask, Status, Topic, option
 from emu.options.settings import Settings
 
-CHARDEV_BACKENDS = ("file", "null", "pty", "socket", "stdio")
-_NO_MONITOR = "there are no monitors"
 _DEV = ("stdio", "mon:stdio", "null", "none", "pty", "file:", "unix:", "tcp:", "chardev:")
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)")
 
@@ -26,7 +24,9 @@ _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)")
 def chardev(s: Settings, arg: str) -> None:
     """Created before the machine, in the order of the line."""
     if s.parse("chardev", arg, implied=True).get("backend") in ("help", "?"):
-        names = "".join(f"\n  {name}" for name in CHARDEV_BACKENDS)
+        from emu.chardev.registry import driver_names
+
+        names = "".join(f"\n  {name}" for name in driver_names())
         raise Leave(f"Available chardev backend types: {names}\n")
 
 
@@ -50,8 +50,7 @@ def parallel(s: Settings, arg: str) -> None:
         s.off.add("monitor")
 
 
-@option("monitor", args="dev", topic=Topic.DEBUG, words=("none", "stdio"), status=Status.CHECKED,
-        why=f"{_NO_MONITOR}; `none` is accepted",
+@option("monitor", args="dev", topic=Topic.DEBUG, words=("none", "stdio"),
         help="redirect the monitor to char device 'dev'")  # fmt: skip
 def monitor(s: Settings, arg: str) -> None:
     """`none` (and what begins so): no monitor."""
@@ -66,7 +65,7 @@ def _monitor(s: Settings, arg: str, mode: str, pretty: bool) -> None:
     monitor_parse(s, arg, mode, pretty)
 
 
-@option("qmp", args="dev", topic=Topic.DEBUG, words=_DEV, status=Status.CHECKED, why=_NO_MONITOR,
+@option("qmp", args="dev", topic=Topic.DEBUG, words=_DEV,
         help="like -monitor but opens in 'control' mode")  # fmt: skip
 def qmp(s: Settings, arg: str) -> None:
     """A monitor for programs."""
@@ -74,7 +73,7 @@ def qmp(s: Settings, arg: str) -> None:
     s.off.add("monitor")
 
 
-@option("qmp-pretty", args="dev", topic=Topic.DEBUG, words=_DEV, status=Status.CHECKED, why=_NO_MONITOR,
+@option("qmp-pretty", args="dev", topic=Topic.DEBUG, words=_DEV,
         help="like -qmp but uses pretty JSON formatting")  # fmt: skip
 def qmp_pretty(s: Settings, arg: str) -> None:
     """A monitor for programs and those who watch."""
@@ -83,7 +82,7 @@ def qmp_pretty(s: Settings, arg: str) -> None:
 
 
 @option("mon", args="[chardev=]name[,mode=readline|control][,pretty[=on|off]]", topic=Topic.DEBUG,
-        group="mon", status=Status.CHECKED, why=_NO_MONITOR,
+        group="mon",
         help="a monitor on the character device 'name'")  # fmt: skip
 def mon(s: Settings, arg: str) -> None:
     """Judged when monitors are made."""

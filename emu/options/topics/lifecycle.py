@@ -7,13 +7,11 @@ from emu.options.option import Status, Topic, option
 from emu.options.settings import Settings
 
 
-@option("preconfig", topic=Topic.DEBUG, after="pidfile", status=Status.CHECKED,
-        why="there is no monitor to configure it from",
+@option("preconfig", topic=Topic.DEBUG, after="pidfile",
         help="pause before the machine is initialized (experimental)")  # fmt: skip
 def preconfig(s: Settings, _arg: str) -> None:
     """Nothing is built until the monitor says so."""
     s.preconfig = s.said("")
-    s.lack("there is no monitor to go on from")
 
 
 @option("S", topic=Topic.DEBUG, help="freeze CPU at startup")

@@ -1,0 +1,1 @@
+"""QMP commands, a file a subject; each is a typed function that registers itself (`registry.qmp_command`)."""
