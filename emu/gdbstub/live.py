@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from emu.errors import UserError
 from emu.gdbstub.machine import Run
+from emu.runstate.control import ResetRequired
 from emu.runstate.requests import Cause
 from emu.runstate.states import RunState
 from emu.workers.breakpoints import set_breakpoints
@@ -46,10 +46,11 @@ class LiveMachine:
     def resume(self, how: Mapping[int, Run]) -> bool:
         """Let these harts go on. False: a reset is needed first."""
         run = self._vm.run
-        if run.needs_reset:
+        try:
+            if run.vm_prepare_start():
+                run.resume_only({hart: WANT[each] for hart, each in how.items()})
+        except ResetRequired:
             return False
-        if run.vm_prepare_start():
-            run.resume_only({hart: WANT[each] for hart, each in how.items()})
         return True
 
     def is_halted(self, hart: int) -> bool:
@@ -70,10 +71,7 @@ class LiveMachine:
         """By the monitor for people."""
         from emu.monitor.hmp import run_line
 
-        try:
-            return run_line(self._e, line)
-        except UserError as error:
-            return f"Error: {error.text}\n"
+        return run_line(self._e, line)
 
     def terminate(self) -> None:
         """Ask for the end, and say so."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from emu.vm import Vm
 
 LABEL = "gdb"
+EXISTING = "chardev:"
 NO_HARTS = "gdbstub: meaningless to attach gdb to a machine without any CPU."
 NO_DEVICE = "gdbstub: missing connection string"
 NO_CHARDEV = "gdbstub: couldn't create chardev"
@@ -43,6 +44,7 @@ class GdbServer:
         self._vm = vm
         self._loop = e.loop
         self._port: Chardev | None = None
+        self.made_port = False  # the device was made for us
         self._waiting = bytearray()
         self._flush_later = e.loop.deferred.new(self._flush)
         vm.on_debug.append(self.session.stopped_by)
@@ -127,18 +129,21 @@ def gdbserver_start(e: Emulator, device: str) -> None:
         raise OptionError(NO_DEVICE)
     if e.gdb is not None:
         e.gdb.connect(None)
-        e.chardevs.remove(LABEL)
+        if e.gdb.made_port:
+            e.gdb.made_port = False
+            e.chardevs.remove(LABEL)
     port = _port(e, device) if device != "none" else None
     if e.gdb is None:
         e.gdb = GdbServer(e, e.vm)
+    e.gdb.made_port = port is not None and not device.startswith(EXISTING)
     e.gdb.connect(port)
 
 
 def _port(e: Emulator, device: str) -> Chardev:
     from emu.chardev.spec import parse_short
 
-    if device.startswith("chardev:"):
-        port = e.chardevs.port(device.removeprefix("chardev:"))
+    if device.startswith(EXISTING):
+        port = e.chardevs.port(device.removeprefix(EXISTING))
         if port is None:
             raise OptionError(NO_CHARDEV)
         return port

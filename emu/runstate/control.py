@@ -190,18 +190,13 @@ class VmControl:
 
     def vm_start(self) -> None:
         """Let the machine run; nothing if it does. Errors: ResetRequired."""
-        if self.needs_reset:
-            raise ResetRequired
         if self.vm_prepare_start():
             self._resume_vcpus()
 
-    @property
-    def needs_reset(self) -> bool:
-        """Whether only a reset leads on from here."""
-        return self.states.needs_reset or self._fleet.any_lost()
-
     def vm_prepare_start(self) -> bool:
-        """Everything of a start but the harts; whether those are to run now. A reset is not needed."""
+        """All of vm_start but the harts; whether they are to run now. Errors: ResetRequired."""
+        if self.states.needs_reset or self._fleet.any_lost():
+            raise ResetRequired
         asked = self.requests.take_vmstop()
         if self.states.running:
             if asked is not None:

@@ -1,7 +1,4 @@
-"""Open files: how many a machine needs, and the limit on them.
-
-Source: getrlimit(2), RLIMIT_NOFILE.
-"""
+"""How many open files the harts of a machine need, and the host's limit on them."""
 
 from __future__ import annotations
 

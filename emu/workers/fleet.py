@@ -27,7 +27,7 @@ from emu.runstate.harts import HartLoss
 from emu.workers.descriptors import allow_descriptors
 from emu.workers.handlers import Bus, ExitServer, SbiHandler, Upcalls
 from emu.workers.process import Ended
-from emu.workers.vcpu import Vcpu
+from emu.workers.vcpu import RUNS, Vcpu
 from emu.workers.work import WorkList
 from ipc.doorbell import Bell
 from ipc.layout import HartState, Want
@@ -56,7 +56,8 @@ class Exhausted(Protocol):
 
 
 class Fleet:
-    """The harts of one machine. on_loss and on_debug hear of harts that are lost, or stopped for a debugger."""
+    """The harts of one machine. `on_loss` is told of each lost hart, `on_debug` of each that stopped for a
+    debugger; `log` takes a line."""
 
     def __init__(
         self,
@@ -85,10 +86,11 @@ class Fleet:
         self._generation = 0
         self._started = False
         self._quitting = False
-        self._wanted: Callable[[Vcpu], Want] = _stopped
+        self._wants: Callable[[Vcpu], Want] = lambda v: Want.STOP
         self._exclusive = 0
         self._all_sent = True
-        self._before: Callable[[Vcpu], Want] = _stopped
+        self._before: Callable[[Vcpu], Want] = self._wants
+        self._ran = False
         self._loop: MainLoop | None = None
         allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
@@ -157,10 +159,7 @@ class Fleet:
         self._request(Want.RUN)
 
     def resume_only(self, wants: Mapping[int, Want]) -> None:
-        """Let the harts named run (RUN) or run one instruction (STEP); the others stay stopped.
-
-        One generation for all: who stays stopped acknowledges that.
-        """
+        """Let the harts named run, or run one instruction (STEP); the others acknowledge that they stay."""
         self._request_each(lambda v: wants.get(v.index, Want.STOP))
 
     def _debugged(self, got: Debugged) -> None:
@@ -206,7 +205,7 @@ class Fleet:
         for v in self.vcpus:
             if v.alive:
                 v.request(want(v), self._generation)
-        self._wanted = want
+        self._wants = want
         self.server.release()
 
     def stop_current(self) -> None:
@@ -243,13 +242,15 @@ class Fleet:
         """Return when no hart is inside guest code; none enters before the last `end_exclusive`."""
         self._exclusive += 1
         if self._exclusive == 1:
-            self._before = self._wanted
-            self.pause_all()
+            self._before = self._wants
+            self._ran = any(self._wants(v) in RUNS for v in self.vcpus)
+            if self._ran:
+                self.pause_all()
 
     def end_exclusive(self) -> None:
-        """Harts go on if they ran before."""
+        """Harts that ran before go on; a step begun by a debugger may be made again."""
         self._exclusive -= 1
-        if self._exclusive == 0:
+        if self._exclusive == 0 and self._ran:
             self._request_each(self._before)
 
     def plic_set(self, source: int, level: bool) -> None:
@@ -397,7 +398,3 @@ class Fleet:
         for v in self.vcpus:
             v.close()
         self.bell.close()
-
-
-def _stopped(vcpu: Vcpu) -> Want:
-    return Want.STOP

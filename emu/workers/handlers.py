@@ -201,10 +201,7 @@ class ExitServer:
 
 
 class Upcalls:
-    """Takes the messages that harts send.
-
-    answered is called with each Report and Done, debugged with each Debugged.
-    """
+    """Takes the messages that harts send. `answered` hears each Report and Done, `debugged` each Debugged."""
 
     def __init__(
         self,
