@@ -27,7 +27,8 @@ from emu.loop.poll import MainLoop
 from emu.loop.timers import Clock, Clocks
 from emu.options.clock import RtcClock, RtcConfig
 from emu.report import print_line
-from emu.runstate.control import GuestTime, HartLoss, NoHarts, VmControl
+from emu.runstate.control import VmControl
+from emu.runstate.harts import GuestTime, HartLoss, NoHarts
 from emu.runstate.requests import ORDER, Cause
 from emu.runstate.states import RunState
 from emu.workers.checkpoints import Checkpoints

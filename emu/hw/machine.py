@@ -101,10 +101,11 @@ def _smp_value(machine: MachineState) -> QValue:
 
 @qom_type("machine", abstract=True)
 class MachineState(Object):
-    """desc, max_cpus, default_ram (bytes), default_cpu, ram_id (its RAM's name), traits: of the class. vm: what runs it, set later.
+    """desc, max_cpus, default_ram (bytes), default_cpu, ram_id (its RAM's name), traits: of the class.
 
     dynamic_sysbus: whether users may make devices for its system bus (`plugged` gives them a place).
-    bits: the EXT_* word every hart has; ram: its RAM. Both are known after `check`.
+    vm: what runs it, set later. bits: the EXT_* word every hart has; ram: its RAM. Both are known after
+    `check`.
     """
 
     desc = ""

@@ -15,13 +15,13 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from emu.errors import UserError
 from emu.loop.notify import Caught, command_of
 from emu.loop.timers import Clock
 from emu.runstate.actions import Actions, PanicAction, ShutdownAction
 from emu.runstate.events import EventData, Events
+from emu.runstate.harts import Fleet, GuestTime, HartLoss, NoHarts
 from emu.runstate.requests import Cause, Requests, WakeupReason
 from emu.runstate.states import LEGAL, RunState, RunStates
 
@@ -40,93 +40,11 @@ class _Change:
     prepare: ChangeHandler | None
 
 
-@dataclass(frozen=True)
-class HartLoss:
-    """A hart whose worker died in guest code. `text` is the report's line."""
-
-    hart: int
-    signal: int  # 0: it ended by itself
-    last_pc: int  # as of the last block
-    text: str
-
-
-class Fleet(Protocol):
-    """What the control uses of `emu.workers.fleet.Fleet`."""
-
-    def pause_all(self) -> None:
-        """Return when every hart has acknowledged a stop."""
-
-    def resume_all(self) -> None:
-        """Let every hart run."""
-
-    def reset_all(self) -> None:
-        """Give every hart its reset state, a fresh worker to one that lost its own. Harts are stopped."""
-
-    def is_lost(self, hart: int) -> bool:
-        """Whether this hart has no worker any more."""
-
-    def any_lost(self) -> bool:
-        """Whether some hart has none."""
-
-    def stop_current(self) -> None:
-        """The hart that is being served now gets its reply when this turn has done what was asked."""
-
-    def go_on(self) -> None:
-        """What was asked is done: give the replies that `stop_current` has held back."""
-
-    def quit(self) -> None:
-        """End every worker."""
-
-
-class GuestTime(Protocol):
-    """What the control uses of `ipc.clock.GuestClock`."""
-
-    def enable(self) -> None:
-        """Let guest time run."""
-
-    def disable(self) -> None:
-        """Stop guest time."""
-
-    def now_ns(self) -> int:
-        """Guest time, ns."""
-        ...
-
-
 class ResetRequired(UserError):
     """The machine cannot go on from here without a reset. The text is QEMU's."""
 
     def __init__(self) -> None:
         super().__init__(NEEDS_RESET_TEXT)
-
-
-class NoHarts:
-    """A fleet of none: every request is done at once."""
-
-    def pause_all(self) -> None:
-        """Done."""
-
-    def resume_all(self) -> None:
-        """Done."""
-
-    def reset_all(self) -> None:
-        """Done."""
-
-    def is_lost(self, hart: int) -> bool:
-        """Never."""
-        return False
-
-    def any_lost(self) -> bool:
-        """Never."""
-        return False
-
-    def stop_current(self) -> None:
-        """There is none."""
-
-    def go_on(self) -> None:
-        """There is nothing to hold back."""
-
-    def quit(self) -> None:
-        """Done."""
 
 
 class VmControl:

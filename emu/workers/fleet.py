@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from emu.loop.poll import MainLoop, Phase, PollRecord
-from emu.runstate.control import HartLoss
+from emu.runstate.harts import HartLoss
 from emu.workers.handlers import Bus, ExitServer, SbiHandler, Upcalls
 from emu.workers.process import Ended
 from emu.workers.vcpu import Vcpu

@@ -151,8 +151,8 @@ def test_tree_follows_the_extensions() -> None:
 def test_seed_changes_and_the_size_does_not() -> None:
     tree = board(1)
     before = tree.pack()
-    new_seed(tree)
-    after = tree.pack()
+    after = new_seed(tree, before)
+    assert after == tree.pack()
     assert len(before) == len(after)
     assert before != after
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from emu.errors import UserError
 from emu.runstate.actions import RebootAction, ShutdownAction
-from emu.runstate.control import HartLoss
+from emu.runstate.harts import HartLoss
 from emu.runstate.requests import Cause, WakeupReason
 from emu.runstate.states import RunState
 from emu.stress.model import NO_WAKEUP, Expected, Model

@@ -12,6 +12,7 @@ from vcpu_worker.isa.insn import encode, load_all
 
 T0, T1, T2, A0, A1, A2 = 5, 6, 7, 10, 11, 12
 TEST_PAGE = 0x100  # sifive_test is at 0x100000: lui's operand
+UART = 0x1000_0000
 PASS, RESET = 0x5555, 0x7777
 
 
@@ -98,6 +99,17 @@ def resets(times: int) -> bytes:
         encode("jal", rd=0, imm=-4),
     ]
     return _words(*boot, *others)
+
+
+def says(text: str) -> bytes:
+    """Hart 0 writes `text` and a newline to the UART; then every hart spins."""
+    load_all()
+    words = [encode("csrrs", rd=T0, rs1=0, csr=0xF14), *_load(T1, UART)]
+    body: list[int] = []
+    for byte in (text + "\n").encode():
+        body += [encode("addi", rd=T2, rs1=0, imm=byte), encode("sb", rs1=T1, rs2=T2, imm=0)]
+    words += [encode("bne", rs1=T0, rs2=0, imm=4 * len(body) + 4), *body]
+    return _words(*words, encode("jal", rd=0, imm=0))
 
 
 def written(folder: Path, image: bytes) -> str:

@@ -19,6 +19,8 @@ OUTPUT = "tests/system/test_output.py::test_output_of_several_harts_keeps_their_
 LONE = "tests/system/test_output.py::test_a_character_appears_though_nothing_follows_it"
 REPLACED = "tests/system/test_kill.py::test_a_worker_that_dies_while_a_reset_gathers_is_replaced_and_told"
 STORM = "tests/system/test_pause.py::test_storms_of_stop_cont_and_reset"
+STORMS = "tests/system/test_lifecycle.py::test_stops_and_conts_back_to_back"
+PAST = "tests/system/test_pause.py::test_a_hart_does_not_run_past_the_store_that_resets_the_machine[4]"
 WORKER = "tests/emu/test_worker.py"
 TEXTS = "tests/emu/test_option_table.py::test_what_becomes_of_a_text"
 SETS = "tests/emu/test_qemuopts.py"
@@ -217,6 +219,28 @@ MUTANTS: tuple[Mutant, ...] = (
         (LONE,),
         r"did not come",
         tries=3,
+    ),
+    Mutant(
+        "reply-awaited-without-a-first-look",
+        "vcpu_worker/hart/roundtrip.py",
+        "    while h.mmio_done != seq and h.event & EV_MSG == 0:\n",
+        "    first = 1\n"
+        "    while first == 1 or (h.mmio_done != seq and h.event & EV_MSG == 0):\n"
+        "        first = 0\n",
+        "a ring may have been heard with an earlier one: levels are looked at before each sleep (law 4)",
+        (STORMS,),
+        r"is not answered",
+        tries=5,
+    ),
+    Mutant(
+        "hart-runs-on-past-its-reset",
+        "emu/workers/handlers.py",
+        "        if self._hold:\n",
+        "        if self._hold and seq < 0:\n",
+        "cpu_stop_current: the hart that asked for a stop or reset does not run on (BEHAVIOUR 1.2)",
+        (PAST,),
+        r"has executed what follows",
+        tries=2,
     ),
     Mutant(
         "ids-found-where-names-are-implied",

@@ -20,7 +20,6 @@ from emu.hw.misc.sifive_test import SifiveTest
 from emu.hw.platform_bus import DynamicSysBusDevice, PlatformBus
 from emu.hw.riscv.boot import Boot, describe_boot, load_dtb, reserve_firmware
 from emu.hw.riscv.cpu import HartArray
-from emu.hw.riscv.virt_tree import board_tree, new_seed
 from emu.hw.rtc.goldfish import GoldfishRtc
 from emu.hw.sysbus import SysBusDevice
 from emu.hw.virtio.mmio import VirtioMmio
@@ -193,6 +192,8 @@ class VirtMachine(MachineState):
 
     def _load(self) -> None:
         """Firmware, kernel and initrd."""
+        from emu.hw.riscv.virt_tree import board_tree  # which needs the addresses of this module
+
         boot = self.boot
         self.tree = load_dtb(self.dtb) if self.dtb else board_tree(self)
         # without harts that execute, a missing firmware is no error
@@ -240,10 +241,11 @@ class VirtMachine(MachineState):
 
     def reset_board(self) -> None:
         """Memory contents as after power on, a fresh seed in the tree, no call of the SBI under way."""
+        from emu.hw.riscv.virt_tree import new_seed
+
         self.sbi.reset()
         if self.tree is not None and self.boot.fdt_at:
-            new_seed(self.tree)
-            self.boot.roms.replace("fdt", self.tree.pack())
+            self.boot.roms.replace("fdt", new_seed(self.tree, self.boot.roms.data("fdt")))
         self.boot.roms.restore(self.vm.memory.write)
 
 
