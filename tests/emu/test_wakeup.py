@@ -14,7 +14,8 @@ from emu.errors import OptionError
 from emu.hw.char.ns16550a import IER_RDI
 from emu.hw.riscv.virt import VirtMachine
 from emu.loop.timers import Clock, ClockType
-from emu.runstate.control import NoHarts
+from emu.options.clock import RtcClock, RtcConfig
+from emu.runstate.harts import NoHarts
 from emu.runstate.requests import Cause, NotSuspended, WakeupReason
 from emu.runstate.states import RunState
 from emu.workers.sbi import SUCCESS
@@ -42,12 +43,13 @@ class Harts(NoHarts):
 class Sleeper:
     """The machine and its one hart. asking: it is in the call; events: what clients saw."""
 
-    def __init__(self, machine: VirtMachine) -> None:
+    def __init__(self, machine: VirtMachine, own_clock: bool = True) -> None:
         assert isinstance(machine.vm, FakeVm)
         self.machine, self.vm, self.run = machine, machine.vm, machine.vm.run
         self.host_ns = 1000
-        machine.rtc._clock = machine.rtc._timer.clock = Clock(ClockType.HOST, lambda: self.host_ns)
-        machine.rtc._offset_ns = 0
+        if own_clock:
+            machine.rtc._clock = machine.rtc._timer.clock = Clock(ClockType.HOST, lambda: self.host_ns)
+            machine.rtc._offset_ns = 0
         self.events: list[str] = []
         self.reasons: list[WakeupReason] = []
         self.run.events.subscribe(lambda name, _: self.events.append(name))
@@ -155,6 +157,34 @@ def test_the_alarm_wakes_it_if_its_interrupt_is_enabled(box: Sleeper) -> None:
     box.host_ns = 3000
     box.settle()
     assert (box.state, box.answers, box.reasons[-1]) == (S.RUNNING, 2, WakeupReason.RTC)
+
+
+def test_an_alarm_in_guest_time_wakes_it_too() -> None:
+    """-rtc clock=vm: the clock itself has no timers while the machine sleeps."""
+    with virt_board(suspend=True, rtc=RtcConfig(clock=RtcClock.VM)) as machine:
+        box = Sleeper(machine, own_clock=False)
+        clocks = box.vm.clocks
+        now = [0]
+        clocks.virtual.now_ns = clocks.virtual_rt.now_ns = lambda: now[0]
+        box.alarm(machine.rtc.now_ns() + 1000)
+        box.suspend()
+        now[0] = 999
+        clocks.run()
+        box.settle()
+        assert box.state is S.SUSPENDED
+        now[0] = 1000
+        clocks.run()
+        box.settle()
+        assert (box.state, box.reasons) == (S.RUNNING, [WakeupReason.RTC])
+        machine.rtc.write(CLEAR_IRQ, 4, 1)
+        box.alarm(machine.rtc.now_ns() + 1000)
+        box.suspend()
+        box.run.requests.wakeup_request(WakeupReason.OTHER)
+        box.settle()
+        box.alarm(machine.rtc.now_ns() + 5000)
+        now[0] = 2500
+        clocks.run()
+        assert not machine.rtc.irq.level, "the alarm of the sleep is not that of the day"
 
 
 def test_input_wakes_it_if_its_interrupt_is_enabled(box: Sleeper) -> None:

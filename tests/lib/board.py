@@ -158,8 +158,8 @@ def add(vm: FakeVm, device: D, gpa: int | None = None, **values: int | str | boo
 
 @contextlib.contextmanager
 def virt_board(harts: int = 1, **values: object) -> Iterator[VirtMachine]:
-    """The virt machine, its board made; values: properties, `cpu_type` among them."""
-    vm = FakeVm(_zero, _zero, RtcConfig())
+    """The virt machine, its board made; values: properties, `cpu_type` and `rtc` (-rtc) among them."""
+    vm = FakeVm(_zero, _zero, cast(RtcConfig, values.pop("rtc", RtcConfig())))
     with _machine(VirtMachine, vm):
         machine = cast(VirtMachine, vm.machine)
         machine.cpu_type = cast(str, values.pop("cpu_type", machine.cpu_type))

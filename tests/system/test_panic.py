@@ -15,7 +15,7 @@ PANICKED, CRASH_LOADED, SHUTDOWN = 1, 2, 4
 
 def guest(folder: Path, value: int, *more: str) -> Emu:
     """Two harts; the first stores `value`."""
-    image = rawguest.written(folder, rawguest.tells(PAGE, value))
+    image = rawguest.written(folder, rawguest.stores(PAGE, ("sb", 0, value)))
     return Emu("-M", "virt", "-smp", "2", "-bios", "none", "-kernel", image, "-nographic", "-monitor", "none",
                "-device", "pvpanic-mmio,events=7", *more)  # fmt: skip
 

@@ -70,10 +70,12 @@ def test_four_harts_live_with_a_watchdog_that_only_tells(tmp_path: Path) -> None
         no_complaint(vm.console)
 
 
-def test_linux_wants_a_modern_transport_of_an_input_device(tmp_path: Path) -> None:
-    """On a legacy one its driver gives up (no VERSION_1): there is nothing to await."""
-    with linux(tmp_path, 1) as vm:
+def test_on_a_legacy_transport_linux_has_no_keyboard_and_panic_1_reboots(tmp_path: Path) -> None:
+    """Its driver wants VERSION_1. The panic's reboot is a shutdown here."""
+    with linux(tmp_path, 1, "-no-reboot") as vm, Qmp(tmp_path / "qmp") as qmp:
         vm.expect(rb"SHELL on ttyS0", BOOT_S)
-        vm.send(b"exit\n")
-        vm.expect(rb"POWERKEY none", SOON_S)
+        vm.send(b"ls -d /dev/input/event*; dmesg | grep virtio_input\n")
+        vm.expect(rb"No such file", SOON_S)
+        vm.send(b"echo 1 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger\n")
+        assert qmp.wait("SHUTDOWN") == {"guest": True, "reason": "guest-reset"}
         assert vm.wait(SOON_S) == 0

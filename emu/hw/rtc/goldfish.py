@@ -39,6 +39,11 @@ class GoldfishRtc(RegisterDevice):
         self._clock = self.vm.rtc_clock
         self._offset_ns = self.vm.rtc_offset_ns
         self._timer = Timer(self._clock, self._fire)
+        if self._clock is self.vm.clocks.virtual:
+            # -rtc clock=vm: guest time goes on while a suspended machine sleeps, but VIRTUAL's timers rest
+            self._in_sleep = Timer(self.vm.clocks.virtual_rt, self._fire_in_sleep)
+            self.vm.run.on_suspend(self._sleep)
+            self.vm.run.on_wakeup(lambda _reason: self._in_sleep.cancel())
         self.init_irq(self.irq)
         self.reset_enter(ResetType.COLD)
 
@@ -144,6 +149,15 @@ class GoldfishRtc(RegisterDevice):
         else:
             self.alarm_running = True
             self._timer.mod_ns(self.alarm_ns - self._offset_ns)
+
+    def _sleep(self) -> None:
+        if self._timer.pending:
+            self._in_sleep.mod_ns(self._timer.expiry_ns)
+
+    def _fire_in_sleep(self) -> None:
+        if self._timer.pending:
+            self._timer.cancel()
+            self._fire()
 
     def _fire(self) -> None:
         self.alarm_running = False
