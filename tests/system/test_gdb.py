@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -237,6 +239,63 @@ def test_linux_under_a_debugger(tmp_path: Path) -> None:
         vm.expect(rb"GUEST-READY nproc=2", BOOT_S)
         assert vm.wait(BOOT_S) == 0
         no_complaint(vm.console)
+
+
+class Monitor:
+    """A QMP connection; what it says is one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE_S)
+        self.socket.connect(str(path))
+        self.lines = self.socket.makefile("rb")
+        self.lines.readline()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command: str) -> tuple[list[str], object]:
+        """The names of the events that came before the reply, and what it returns."""
+        self.socket.sendall(json.dumps({"execute": command}).encode())
+        events = []
+        while "event" in (said := json.loads(self.lines.readline())):
+            events.append(said["event"])
+        return events, said["return"]
+
+    def event(self) -> str:
+        """The next event."""
+        return str(json.loads(self.lines.readline())["event"])
+
+    def close(self) -> None:
+        self.lines.close()
+        self.socket.close()
+
+
+def test_the_machine_is_in_state_debug_while_gdb_has_it(tmp_path: Path, smp_elf: Path) -> None:
+    """Orders and states are those of the reference, with the same commands."""
+    args = ("-smp", "2", "-kernel", str(smp_elf), "-S", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off")
+    with debugged(tmp_path, smp_elf, *args) as (vm, gdb), contextlib.closing(Monitor(tmp_path / "qmp")) as qmp:
+        assert qmp.ask("query-status") == ([], {"status": "prelaunch", "running": False})
+        gdb.tell("break check_crc", "continue")
+        assert qmp.ask("query-status") == (["RESUME", "STOP"], {"status": "debug", "running": False})
+        gdb.tell("stepi")
+        assert qmp.ask("query-status") == (["RESUME", "STOP"], {"status": "debug", "running": False})
+        # a reset under the debugger: back to the reset vector, where its breakpoints wait for it
+        assert qmp.ask("system_reset")[1] == {}
+        while qmp.ask("query-status")[1] != {"status": "prelaunch", "running": False}:
+            pass
+        assert gdb.tell("monitor info status") == "VM status: paused (prelaunch)"
+        gdb.tell("maintenance flush register-cache")  # gdb has not been told of the reset
+        assert set(threads(gdb).values()) == {"0x0000000000001000 in ?? ()"}
+        assert "hit Breakpoint 1" in gdb.tell("continue")
+        gdb.tell("delete")
+        gdb.start("set breakpoint always-inserted on", "break barrier", "continue")
+        assert "hit Breakpoint 2" in gdb.result()
+        # somebody else lets it run: the breakpoint is there, and nobody is told that does not wait
+        assert qmp.ask("query-status")[1] == {"status": "debug", "running": False}
+        assert qmp.ask("cont") == (["RESUME"], {})
+        assert qmp.event() == "STOP"
+        assert qmp.ask("query-status")[1] == {"status": "debug", "running": False}
+        gdb.tell("kill")
+        assert vm.wait() == 0
 
 
 def transcript(command: list[str], place: Path, elf: Path) -> str:
