@@ -25,6 +25,7 @@ from emu.report import Reporter
 
 if TYPE_CHECKING:
     from emu.core.log import Log
+    from emu.daemon import Daemon
     from emu.options.settings import Settings
     from emu.vm import Vm
     from ipc.engine import Engine
@@ -40,7 +41,7 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
     qemu_validate_options(settings)
     log = qemu_process_early_options(settings)
     qemu_process_help_options(settings)
-    write_pidfile(settings)
+    daemon = qemu_maybe_daemonize(settings)
     emulator = qemu_create_machine(settings, log)
     try:
         qemu_create_early_backends(emulator)
@@ -53,6 +54,8 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
             qemu_exit_preconfig(emulator)
         else:
             take_signals(emulator)
+        if daemon is not None:
+            daemon.ready(keep_errors=bool(log.items))
         emulator.chardevs.all_attached()
     except BaseException:
         qemu_cleanup(emulator)
@@ -122,6 +125,17 @@ def _device_help(s: Settings, driver: str, where: tuple[str, ...]) -> str:
 def data_dirs(s: Settings) -> list[str]:
     """Where -bios looks for a name that is no file."""
     return [*s.data_dirs, *(d for d in DATA_DIRS if Path(d).is_dir())]
+
+
+def qemu_maybe_daemonize(s: Settings) -> Daemon | None:
+    """-daemonize, and -pidfile with the pid of the process that stays."""
+    daemon = None
+    if s.daemonize is not None:
+        from emu.daemon import Daemon
+
+        daemon = Daemon()
+    write_pidfile(s)
+    return daemon
 
 
 def write_pidfile(s: Settings) -> None:
@@ -217,6 +231,7 @@ def qemu_init_board(e: Emulator) -> Vm:
     assert e.accel is not None
     host = Host(
         e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, e.accel.executes, data_dirs(e.settings), e.serial,
+        e.settings.daemonize is not None,
     )  # fmt: skip
     vm = e.vm = e.machine.vm = Vm(host, e.run, e.late, lambda: _engine(e))
     vm.machine = e.machine

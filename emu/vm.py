@@ -26,6 +26,7 @@ from emu.errors import HostError
 from emu.loop.poll import MainLoop
 from emu.loop.timers import Clock, Clocks
 from emu.options.clock import RtcClock, RtcConfig
+from emu.report import print_line
 from emu.runstate.control import VmControl
 from emu.runstate.harts import GuestTime, HartLoss, NoHarts
 from emu.runstate.requests import ORDER, Cause
@@ -49,7 +50,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Host:
-    """What a machine needs of the process it lives in. log_line: a line for the user, no prefix."""
+    """What a machine needs of the process it lives in.
+
+    log_line: a line for the user, which gets the program's name before it; print_line: one that does not.
+    """
 
     loop: MainLoop
     log: Log
@@ -59,6 +63,8 @@ class Host:
     executes: bool = True  # whether harts run guest code
     data_dirs: list[str] = field(default_factory=list)  # where firmware is searched
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
+    background: bool = False  # standard streams will be let go
+    print_line: Callable[[str], None] = print_line
 
 
 class LateClock:
@@ -237,7 +243,7 @@ class Vm:
                 self.control, self.engine, regions, self.ram, self.space, self._sbi_call, self.host.log_line,
                 lambda loss: self._lost(loss), self._reached, on_debug=self._debugged,
             )  # fmt: skip
-        fleet.trace_to(self.log.fileno())
+        fleet.trace_to(self.log.fileno(), errors=not self.host.background or bool(self.log.items))
         self.trace()
         return fleet
 
@@ -355,11 +361,11 @@ class Vm:
     def start(self) -> None:
         """Fork the workers, reset everything; stopped. Errors: HostError."""
         if self.fleet is not None:
-            from emu.workers.fleet import StartFailed
+            from emu.workers.fleet import WorkerFailed
 
             try:
                 self.fleet.start()
-            except StartFailed as error:
+            except WorkerFailed as error:
                 raise HostError(str(error)) from error
             self.fleet.attach(self.loop)
         with for_the_user():

@@ -158,6 +158,10 @@ class VmControl:
         """The power button."""
         self._powerdown.append(handler)
 
+    def off_powerdown(self, handler: Callable[[], None]) -> None:
+        """Do not call it any more."""
+        self._powerdown.remove(handler)
+
     def on_shutdown(self, handler: Callable[[Cause], None]) -> None:
         """The machine ends, or pauses instead of ending."""
         self._shutdown.append(handler)

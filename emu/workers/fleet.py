@@ -41,10 +41,9 @@ LOG_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1
 QUIT_S = 0.5
 MASK64 = (1 << 64) - 1
-WANT_TEXT = {Want.STOP: "stop", Want.RUN: "resume", Want.RESET: "reset", Want.QUIT: "quit"}
 
 
-class StartFailed(Exception):
+class WorkerFailed(Exception):
     """A worker could not be made, or ended before it was ready. The text is one line for the user."""
 
 
@@ -107,13 +106,16 @@ class Fleet:
 
     # -- birth
 
-    def trace_to(self, log_fd: int) -> None:
-        """Have workers started from now on write what the header's `trace` asks for to a descriptor."""
+    def trace_to(self, log_fd: int, errors: bool) -> None:
+        """Have workers started from now on write what the header's `trace` asks for to a descriptor.
+
+        errors: whether they keep standard error.
+        """
         for v in self.vcpus:
-            v.log_fd = log_fd
+            v.log_fd, v.errors = log_fd, errors
 
     def start(self) -> None:
-        """Fork every worker; return when all are ready, stopped. Errors: StartFailed."""
+        """Fork every worker; return when all are ready, stopped. Errors: WorkerFailed."""
         header = self.control.header
         for i, v in enumerate(self.vcpus):
             header.set("kick_fd", v.kick_fd, i)
@@ -139,7 +141,7 @@ class Fleet:
         try:
             vcpu.start(os.getpid(), self._regions, self._arena_bytes, self.bell, kicks)
         except OSError as e:
-            raise StartFailed(f"cannot start a process for hart {vcpu.index}: {e.strerror}") from e
+            raise WorkerFailed(f"cannot start a process for hart {vcpu.index}: {e.strerror}") from e
         assert vcpu.process is not None
         self._watch(vcpu.process.fileno(), lambda: self._ended(vcpu))
 
@@ -362,7 +364,7 @@ class Fleet:
             return
         text = vcpu.death = self._death_text(vcpu, ended, last_pc)
         if not vcpu.ready and not self._started:
-            raise StartFailed(text)
+            raise WorkerFailed(text)
         if was_stopped and vcpu.ready and self._replaced(vcpu):
             self._log(f"{text}; it was stopped, a new worker takes over")
             return
@@ -373,7 +375,7 @@ class Fleet:
         """Give a hart without a worker a fresh one. False, with a log line, if the host has none to give."""
         try:
             self._fork(vcpu)
-        except StartFailed as e:
+        except WorkerFailed as e:
             self._log(str(e))
             return False
         return True

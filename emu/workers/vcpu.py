@@ -55,6 +55,7 @@ class Vcpu:
         self.cpu_at_request = 0
         self.slot.set("state", HartState.DEAD)
         self.log_fd = -1
+        self.errors = True
 
     @property
     def kick_fd(self) -> int:
@@ -86,6 +87,7 @@ class Vcpu:
             main_bell=main_bell,
             kick_fds=kicks,
             log_fd=self.log_fd,
+            errors=self.errors,
         )
         self.process = Process(run_worker, (parts,), f"hart{self.index}")
 

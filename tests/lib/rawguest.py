@@ -48,6 +48,19 @@ def access() -> bytes:
     )
 
 
+def stores(page: int, *values: tuple[str, int, int]) -> bytes:
+    """Hart 0 stores to 4 KiB page `page` (instruction, offset, value below 2**11), then all sleep in WFI."""
+    load_all()
+    words = [encode("lui", rd=A1, imm=page)]
+    for store, off, value in values:
+        words.append(encode("addi", rd=A2, rs1=0, imm=value))
+        words.append(encode(store, rs1=A1, rs2=A2, imm=off))
+    return _words(
+        encode("bne", rs1=A0, rs2=0, imm=4 * (1 + len(words))), *words,
+        encode("wfi"), encode("jal", rd=0, imm=-4),
+    )  # fmt: skip
+
+
 def resets(times: int) -> bytes:
     """Hart 0 resets the machine `times` times, a little later each time, then powers off.
 

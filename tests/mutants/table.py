@@ -26,6 +26,7 @@ TEXTS = "tests/emu/test_option_table.py::test_what_becomes_of_a_text"
 SETS = "tests/emu/test_qemuopts.py"
 STREAMS = "tests/emu/test_qjson.py"
 BREAKS = "tests/isa/test_breakpoints.py"
+WAKEUP = "tests/emu/test_wakeup.py"
 
 
 @dataclass(frozen=True)
@@ -314,5 +315,23 @@ MUTANTS: tuple[Mutant, ...] = (
         "single steps leave interrupts out unless told otherwise (BEHAVIOUR 8, sstep)",
         ("tests/emu/test_worker_debug.py::test_interrupts_are_taken_by_a_step_only_if_it_may",),
         r"assert \[7\] == \[\]",
+    ),
+    Mutant(
+        "wake-up-before-sleep-dropped",
+        "emu/hw/wakeup.py",
+        "        run.on_suspend(self._look.schedule)\n",
+        "",
+        "a source that wants the machine awake before it sleeps wakes it when it does (hw/wakeup.py)",
+        (f"{WAKEUP}::test_what_is_there_before_it_sleeps_wakes_it",),
+        r"SUSPENDED",
+    ),
+    Mutant(
+        "void-suspend-never-asked-again",
+        "emu/workers/sbi.py",
+        "    sbi._asleep, sbi._woken = hart, False\n    if not sbi.requests.suspend:\n",
+        "    known = sbi._asleep == hart\n    sbi._asleep, sbi._woken = hart, False\n    if not known:\n",
+        "a suspend request that a stop made void is made again (workers/sbi.py)",
+        (f"{WAKEUP}::test_a_stop_between_the_call_and_the_sleep_puts_it_off",),
+        r"SUSPENDED",
     ),
 )

@@ -10,13 +10,18 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import pytest
 
 from emu.stress.plan import OPERATIONS, Run, choose
+from ipc.clock import GuestClock
+from tests.lib import rawguest
 from tests.lib.guests import need
-from tests.lib.lifecycle_vm import differing, digest, driven, embedded
+from tests.lib.lifecycle_vm import EMBEDDED, differing, digest, driven, embedded
 from tests.system.guests.run import hogs
+from tests.system.test_idle import MOST, least_share
 
 BOOT_S = 120.0
 SPIN = r"SPIN \d+"
@@ -250,3 +255,43 @@ def test_a_random_sequence_of_everything() -> None:
             run.check_state()
             run.pause()
         assert run.machine.quit() == 0
+
+
+# -- time and rest
+
+
+def test_guest_time_stands_still_while_the_machine_is_stopped() -> None:
+    """LESSONS 30: on continue, time must not jump by the length of the pause."""
+    with driven(embedded(2)) as run:
+        run.get_ready()
+        clock = GuestClock(run.machine.control.header)
+        for _ in range(3):
+            run.command("stop", run.model.stop())
+            stopped = clock.now_ns()
+            time.sleep(0.3)  # the length of the pause
+            assert clock.now_ns() == stopped
+            began = time.monotonic_ns()
+            run.command("cont", run.model.cont())
+            now, took = clock.now_ns(), time.monotonic_ns() - began
+            assert stopped <= now <= stopped + took
+        run.check_state()
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
+def test_a_machine_with_nothing_to_do_uses_no_processor_after_pauses_and_resets(
+    tmp_path: Path, paused: bool
+) -> None:
+    """LESSONS 22: threads that spin after the first pause."""
+    line = [*EMBEDDED, "-smp", "4", "-bios", "none", "-kernel", rawguest.written(tmp_path, rawguest.idle())]
+    with driven(line) as run:
+        run.command("cont", run.model.cont())
+        for n in range(30):
+            run.command("stop", run.model.stop())
+            if n % 10 == 0:
+                OPERATIONS["reset"].func(run)
+            run.command("cont", run.model.cont())
+        if paused:
+            run.command("stop", run.model.stop())
+        main = psutil.Process(run.machine.process.pid)
+        family = [main, *main.children(recursive=True)]
+        assert least_share(family) < MOST

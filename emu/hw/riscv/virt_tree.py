@@ -37,6 +37,7 @@ def board_tree(machine: VirtMachine) -> Tree:
     for name, value in (("poweroff", PASS), ("reboot", RESET)):
         node = root.add(name).cells("value", value).cells("offset", 0)
         node.cells("regmap", test_handle).strings("compatible", f"syscon-{name}")
+    machine.platform_bus.node(root, Place(*virt.PLATFORM_BUS, virt.PLATFORM_BUS_IRQ, plic_handle))
     memory = root.add(f"memory@{virt.DRAM_BASE:x}").strings("device_type", "memory")
     memory.u64("reg", virt.DRAM_BASE, machine.ram.size)
     _cpu_nodes(root.add("cpus"), machine.bits, intcs)

@@ -76,13 +76,11 @@ def overcommit(s: Settings, arg: str) -> None:
         s.lack("memory is not locked by this build")
 
 
-@option("daemonize", topic=Topic.DEBUG, after="loadvm", status=Status.CHECKED,
-        why="the main loop does not leave its terminal yet",
+@option("daemonize", topic=Topic.DEBUG, after="loadvm",
         help="go to the background when the machine is ready")  # fmt: skip
 def daemonize(s: Settings, _arg: str) -> None:
     """Not with -nographic's use of the terminal."""
     s.daemonize = s.said("")
-    s.lack("the program stays in the foreground in this build")
 
 
 @option("sandbox", topic=Topic.DEBUG, after="semihosting-config", status=Status.CHECKED, group="sandbox",
