@@ -223,7 +223,7 @@ class Quit(Message):
     gen: U64
 
 
-@message(0x07, sender=Sender.EMU, reply=Ack)
+@message(0x08, sender=Sender.EMU, reply=Ack)
 class Step(Message):
     """Run one instruction, or take the trap or interrupt that comes instead; then Debugged, and wait."""
 

@@ -271,8 +271,9 @@ class Monitor:
 
 def test_the_machine_is_in_state_debug_while_gdb_has_it(tmp_path: Path, smp_elf: Path) -> None:
     """Orders and states are those of the reference, with the same commands."""
-    args = ("-smp", "2", "-kernel", str(smp_elf), "-S", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off")
-    with debugged(tmp_path, smp_elf, *args) as (vm, gdb), contextlib.closing(Monitor(tmp_path / "qmp")) as qmp:
+    place = tmp_path / "qmp"
+    args = ("-smp", "2", "-kernel", str(smp_elf), "-S", "-qmp", f"unix:{place},server=on,wait=off")
+    with debugged(tmp_path, smp_elf, *args) as (vm, gdb), contextlib.closing(Monitor(place)) as qmp:
         assert qmp.ask("query-status") == ([], {"status": "prelaunch", "running": False})
         gdb.tell("break check_crc", "continue")
         assert qmp.ask("query-status") == (["RESUME", "STOP"], {"status": "debug", "running": False})
