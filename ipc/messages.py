@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Annotated, TypeVar, dataclass_transform, get_args, get_type_hints
 
-from ipc.layout import MAX_HARTS, HartState
+from ipc.layout import MAX_HARTS, Debug, HartState
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,15 @@ class Done(Message):
     seq: U32
 
 
+@message(0x25, sender=Sender.VCPU)
+class Debugged(Message):
+    """The hart has stopped for a debugger, under generation `gen`, and waits for the next request."""
+
+    hart: Hart
+    gen: U64
+    why: Annotated[int, Range(min(Debug), max(Debug))]
+
+
 # -- main -> hart
 
 
@@ -214,6 +223,13 @@ class Quit(Message):
     gen: U64
 
 
+@message(0x07, sender=Sender.EMU, reply=Ack)
+class Step(Message):
+    """Run one instruction, or take the trap or interrupt that comes instead; then Debugged, and wait."""
+
+    gen: U64
+
+
 @message(0x05, sender=Sender.EMU, reply=Report)
 class Query(Message):
     """Say where you are. Answered at the next look at the mailbox, running or not."""
@@ -221,7 +237,7 @@ class Query(Message):
     seq: U32
 
 
-@message(0x06, sender=Sender.EMU, reply=Done)
+@message(0x07, sender=Sender.EMU, reply=Done)
 class Work(Message):
     """Do `item` between two instructions, running or not. Done before anything that is asked later."""
 

@@ -9,6 +9,7 @@ Source: BEHAVIOUR 4.1 ("properties in dict order"); the order was checked by run
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 QValue: TypeAlias = "bool | int | float | str | list[QValue] | dict[str, QValue] | None"
@@ -19,8 +20,9 @@ _BUCKETS = 512
 _U32 = 0xFFFF_FFFF
 
 
+@lru_cache(maxsize=4096)
 def bucket(key: str) -> int:
-    """The bucket of a key: a hash of its length and bytes."""
+    """The bucket of a key: a hash of its length and bytes. Kept: the same few names come again and again."""
     raw = key.encode("utf-8", "surrogateescape")
     value = 0x238F_13AF * len(raw)
     for i, byte in enumerate(raw):

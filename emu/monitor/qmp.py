@@ -130,6 +130,7 @@ class QmpMonitor(Monitor):
                 self.chardev.watch_writable()
                 return
             del self._unread[:done]
+        self._loses = False
         self.chardev.flush()
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ class _Writer:
     def __init__(self) -> None:
         self.entries: list[QDict] = []
         self._names: dict[object, str] = {}
+        self._branches: dict[ObjectType, ObjectType] = {}
 
     def name(self, type: QmpType) -> str:
         """The name of a type, which is described when it is met first."""
@@ -60,6 +61,15 @@ class _Writer:
             assert self.entries[place] is entry
         return self._names[key]
 
+    def _branch(self, branch: ObjectType, tag: str) -> str:
+        """A branch of a union as the schema has it: without the tag, which the union has."""
+        rest = tuple(member for member in branch.members if member.name != tag)
+        if len(rest) == len(branch.members):
+            return self.name(branch)
+        if branch not in self._branches:
+            self._branches[branch] = ObjectType(rest) if rest else EMPTY
+        return self.name(self._branches[branch])
+
     def _list(self, type: ListType) -> str:
         element = self.name(type.element)
         name = f"[{element}]"
@@ -76,7 +86,8 @@ class _Writer:
             return {"members": members, "meta-type": "alternate"}
         if isinstance(type, UnionType):
             variants: list[QValue] = [
-                {"case": word, "type": self.name(branch)} for word, branch in type.branches.items()
+                {"case": word, "type": self._branch(branch, type.tag)}
+                for word, branch in type.branches.items()
             ]
             tag = Member(type.tag, "", LiteralType(tuple(type.branches)))
             shown = self._members((tag, *type.common))

@@ -9,7 +9,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emu.core.qdict import QDict
 from emu.errors import UserError
 from emu.monitor.commands.identity import SysEmuTarget
 from emu.monitor.commands.registry import qmp_command
@@ -69,10 +68,14 @@ def query_current_machine(e: Emulator) -> CurrentMachineParams:
 class CpuInstanceProperties:
     """Where a hart is in the topology."""
 
-    core_id: int | None = None
     node_id: int | None = None
+    drawer_id: int | None = None
+    book_id: int | None = None
     socket_id: int | None = None
+    die_id: int | None = None
     cluster_id: int | None = None
+    module_id: int | None = None
+    core_id: int | None = None
     thread_id: int | None = None
 
 
@@ -128,8 +131,18 @@ def query_cpu_definitions(_e: Emulator) -> list[CpuDefinitionInfo]:
     ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class HotpluggableCPU:
+    """A CPU that could be plugged in."""
+
+    type: str
+    vcpus_count: int
+    props: CpuInstanceProperties
+    qom_path: str | None
+
+
 @qmp_command("query-hotpluggable-cpus", preconfig=True)
-def query_hotpluggable_cpus(_e: Emulator) -> list[QDict]:
+def query_hotpluggable_cpus(_e: Emulator) -> list[HotpluggableCPU]:
     """Errors: UserError: harts of these boards are all there from the start."""
     raise UserError("machine does not support hot-plugging CPUs")
 

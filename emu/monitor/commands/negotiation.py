@@ -5,6 +5,7 @@ Source: BEHAVIOUR 5.1, 5.2.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +13,7 @@ from emu.core.qdict import QDict
 from emu.monitor.commands.registry import all_commands, qmp_command
 from emu.monitor.qmp import QmpMonitor
 from emu.monitor.session import QmpCapability
+from emu.monitor.types import from_json
 
 if TYPE_CHECKING:
     from emu.emulator import Emulator
@@ -47,12 +49,21 @@ def query_qmp_schema(_e: Emulator) -> list[QDict]:
     return schema()
 
 
+class CommandLineParameterType(enum.Enum):
+    """Kinds of values."""
+
+    STRING = "string"
+    BOOLEAN = "boolean"
+    NUMBER = "number"
+    SIZE = "size"
+
+
 @dataclass(frozen=True)
 class CommandLineParameterInfo:
     """A parameter of an option."""
 
     name: str
-    type: str
+    type: CommandLineParameterType
     help: str | None = None
     default: str | None = None
 
@@ -66,12 +77,13 @@ class CommandLineOptionInfo:
 
 
 @qmp_command("query-command-line-options", preconfig=True)
-def query_command_line_options(_e: Emulator, option: str | None = None) -> list[QDict]:
+def query_command_line_options(_e: Emulator, option: str | None = None) -> list[CommandLineOptionInfo]:
     """Options with parameters, or the one of that name. Errors: OptionError."""
     from emu.monitor.machine_options import machine_parameters
     from emu.options.option_info import query_command_line_options
 
-    return query_command_line_options(option, machine_parameters())
+    found = query_command_line_options(option, machine_parameters())
+    return [from_json(CommandLineOptionInfo, one) for one in found]
 
 
 @qmp_command("human-monitor-command", features=("savevm-monitor-nodes",))

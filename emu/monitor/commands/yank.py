@@ -57,7 +57,7 @@ def _sockets(e: Emulator) -> dict[str, SocketChardev]:
     return {one.label: one for one in e.chardevs.all() if isinstance(one, SocketChardev)}
 
 
-@qmp_command("query-yank")
+@qmp_command("query-yank", oob=True)
 def query_yank(e: Emulator) -> list[YankInstance]:
     """What can be yanked."""
     return [CharacterDevice("chardev", label) for label in _sockets(e)]
