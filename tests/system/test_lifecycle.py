@@ -245,19 +245,18 @@ STATES: dict[str, tuple[Callable[[Path], list[str]], Callable[[Run], object]]] =
 @pytest.mark.parametrize("state", STATES)
 def test_every_command_from_every_state(state: str, tmp_path: Path) -> None:
     line, reach = STATES[state]
-    for name in ("stop", "cont", "system_reset", "system_powerdown", "system_wakeup", "quit"):
+    for names in (("system_powerdown", "system_wakeup", "cont"), ("stop", "system_reset"), ()):
         with driven(line(tmp_path)) as run:
             reach(run)
             assert run.model.state == state
             run.check_state()
-            if name == "quit":
+            for name in names:
+                run.command(name, getattr(run.model, name)())
+                if not run.model.runs or state not in ("guest-panicked", "watchdog"):
+                    run.check_state()  # else it does it again, at its own time
+            if not names:
                 assert run.machine.quit() == 0
                 assert run.machine.client.take_events(("SHUTDOWN",)) == ["SHUTDOWN"]
-                continue
-            run.command(name, getattr(run.model, name)())
-            if run.model.runs and state in ("guest-panicked", "watchdog"):
-                continue  # it does it again, at its own time
-            run.check_state()
 
 
 # -- death
