@@ -9,6 +9,7 @@ Source: BEHAVIOUR 4.1 ("properties in dict order"); the order was checked by run
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 QValue: TypeAlias = "bool | int | float | str | list[QValue] | dict[str, QValue] | None"
@@ -19,6 +20,7 @@ _BUCKETS = 512
 _U32 = 0xFFFF_FFFF
 
 
+@lru_cache(1024)  # the members of messages are always the same few
 def bucket(key: str) -> int:
     """The bucket of a key: a hash of its length and bytes."""
     raw = key.encode("utf-8", "surrogateescape")
