@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from emu.accel.accel import Accel
     from emu.chardev.factory import Chardevs
     from emu.core.log import Log
+    from emu.gdbstub.server import GdbServer
     from emu.hw.machine import MachineState
     from emu.loop.notify import Signals
     from emu.loop.poll import MainLoop
@@ -42,6 +43,7 @@ class Emulator:
     drives: list[Drive] = field(default_factory=list)
     accel: Accel | None = None
     vm: Vm | None = None
+    gdb: GdbServer | None = None
     signals: Signals | None = None
     monitors: Monitors | None = None
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none

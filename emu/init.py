@@ -274,6 +274,8 @@ def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
     if e.settings.qtest is not None:
         _start_qtest(e, vm)
     take_signals(e)
+    if e.settings.gdbs:
+        _start_gdb(e)
     if e.settings.autostart:
         vm.run.vm_start()
 
@@ -304,6 +306,19 @@ def _start_qtest(e: Emulator, vm: Vm) -> None:
         raise HostError(f"Failed to open qtest log '{e.settings.qtest_log}': {strerror(error)}") from error
     vm.run.report_kill = False
     Qtest(vm, port, log)
+
+
+def _start_gdb(e: Emulator) -> None:
+    """-gdb and -s; of several the last one serves."""
+    from emu.gdbstub.server import gdbserver_start
+
+    for said in e.settings.gdbs:
+        e.settings.where = said.where
+        try:
+            gdbserver_start(e, said.text)
+        except UserError as error:
+            raise error.at(said.where) from None
+    e.settings.where = ()
 
 
 def qemu_cleanup(e: Emulator) -> None:

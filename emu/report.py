@@ -22,6 +22,11 @@ def _to_stderr(text: str) -> None:
         pass  # nobody listens any more: there is no place left to say so
 
 
+def print_line(text: str) -> None:
+    """A line without any prefix: for what QEMU prints so."""
+    _to_stderr(text + "\n")
+
+
 class Reporter:
     """Writes messages; `write` takes whole lines. `timestamp`, `shows_guest_name` as -msg sets them."""
 

@@ -26,7 +26,9 @@ from emu.errors import HostError
 from emu.loop.poll import MainLoop
 from emu.loop.timers import Clock, Clocks
 from emu.options.clock import RtcClock, RtcConfig
-from emu.runstate.control import GuestTime, HartLoss, NoHarts, VmControl
+from emu.report import print_line
+from emu.runstate.control import VmControl
+from emu.runstate.harts import GuestTime, HartLoss, NoHarts
 from emu.runstate.requests import ORDER, Cause
 from emu.runstate.states import RunState
 from emu.workers.checkpoints import Checkpoints
@@ -48,7 +50,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Host:
-    """What a machine needs of the process it lives in. log_line: a line for the user, no prefix."""
+    """What a machine needs of the process it lives in.
+
+    log_line: a line for the user, which gets the program's name before it; print_line: one that does not.
+    """
 
     loop: MainLoop
     log: Log
@@ -59,6 +64,7 @@ class Host:
     data_dirs: list[str] = field(default_factory=list)  # where firmware is searched
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
     background: bool = False  # standard streams will be let go
+    print_line: Callable[[str], None] = print_line
 
 
 class LateClock:
@@ -159,6 +165,7 @@ class Vm:
         self.header: View | None = None
         self.fleet: Fleet | None = None
         self.sbi: SbiHandler | None = None
+        self.on_debug: list[Callable[[int], None]] = []  # told which hart, before the machine stops
         self.hand_clock: HandClock | None = None
         self.ready = False  # the machine is complete: devices that come now are hotplugged
         self._load_engine = load_engine
@@ -234,7 +241,7 @@ class Vm:
         with for_the_user():
             fleet = Fleet(
                 self.control, self.engine, regions, self.ram, self.space, self._sbi_call, self.host.log_line,
-                lambda loss: self._lost(loss), self._reached,
+                lambda loss: self._lost(loss), self._reached, on_debug=self._debugged,
             )  # fmt: skip
         fleet.trace_to(self.log.fileno(), errors=not self.host.background or bool(self.log.items))
         self.trace()
@@ -265,6 +272,12 @@ class Vm:
 
     def _lost(self, loss: HartLoss) -> None:
         self.run.hart_lost(loss)
+
+    def _debugged(self, hart: int) -> None:
+        """A hart stands at a breakpoint, or has done its step (cpu_handle_guest_debug)."""
+        for handler in list(self.on_debug):
+            handler(hart)
+        self.run.requests.debug_request()
 
     def _sbi_call(self, hart: int, eid: int, fid: int, args: tuple[int, ...]) -> Answer | None:
         assert self.sbi is not None
@@ -348,11 +361,11 @@ class Vm:
     def start(self) -> None:
         """Fork the workers, reset everything; stopped. Errors: HostError."""
         if self.fleet is not None:
-            from emu.workers.fleet import StartFailed
+            from emu.workers.fleet import WorkerFailed
 
             try:
                 self.fleet.start()
-            except StartFailed as error:
+            except WorkerFailed as error:
                 raise HostError(str(error)) from error
             self.fleet.attach(self.loop)
         with for_the_user():

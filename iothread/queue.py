@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ipc.dma import Dma
 from ipc.fence import fence
@@ -162,6 +162,10 @@ class Virtqueue:
         if self._ahead:
             return self._ahead.popleft()
         return self._take()
+
+    def put_back(self, chains: Iterable[Chain]) -> None:
+        """Take these pops back, given in their order: they are available again, before all others."""
+        self._ahead.extendleft(reversed(list(chains)))
 
     def room(self, most: int) -> int:
         """Writable bytes of the available buffers, counted until they reach `most`."""

@@ -87,8 +87,10 @@ class Wait(enum.IntEnum):
     SUSPEND = 2  # HSM hart_suspend: asleep until an enabled interrupt is pending
     RESUME = 3  # SUSP was answered: go on at the resume address
     GONE = 4  # SRST was answered: nothing follows but a reset
+    OTHERS = 5  # SUSP: other harts may be about to stop; sbi_arg[0]: guest time until which that is awaited
 
 
+SUSP_OFFERED = 1  # bit of header.sbi_flags
 SPEC_VERSION = 2 << 24  # 2.0
 # Not a number of the SBI registry (0 BBL, 1 OpenSBI, ... 11 bhyve): "EMU" in ASCII
 IMPL_ID = 0x45_4D55

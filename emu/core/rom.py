@@ -50,6 +50,10 @@ class Roms:
         """A blob more."""
         self.blobs.append(Rom(name, gpa, data, patch))
 
+    def data(self, name: str) -> bytes:
+        """Contents of the blob `name`."""
+        return next(b.data for b in self.blobs if b.name == name)
+
     def replace(self, name: str, data: bytes) -> None:
         """New contents, of the same place, for the blob `name`."""
         next(b for b in self.blobs if b.name == name).data = data

@@ -2,9 +2,10 @@
 # The first process of the test guests. The kernel command line says what it does:
 #
 #   test=WORD[,WORD...]  poweroff reboot shell info smpstress forkstress panic idle spin
-#                        blk net rng suspend (blk, net and rng need the image with modules)
+#                        suspend, and with the image with modules: blk net rng powerkey watchdog
 #   rounds=N             how much work smpstress and forkstress do (2)
-#   seconds=N            how long idle and spin last (0 = for ever)
+#   seconds=N            how long idle and spin last (0 = for ever), and watchdog feeds
+#   alarm=N              the clock ends a suspend after N seconds (0 = it does not)
 #
 # Every word prints one line that starts with its name in capitals; after the last word the machine
 # is powered off. Without `test=` it is a shell.
@@ -18,12 +19,13 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /tmp
 
-words=shell rounds=2 seconds=0
+words=shell rounds=2 seconds=0 alarm=0
 for part in $(cat /proc/cmdline); do
     case $part in
         test=*) words=${part#test=} ;;
         rounds=*) rounds=${part#rounds=} ;;
         seconds=*) seconds=${part#seconds=} ;;
+        alarm=*) alarm=${part#alarm=} ;;
     esac
 done
 harts=$(nproc)
@@ -139,11 +141,39 @@ do_rng() {
     echo "RNG $(cat /sys/class/misc/hw_random/rng_current) $(head -c 16 /dev/hwrng | hexdump -v -e '/1 "%02x"')"
 }
 
-# Woken from outside: a key on the console, or the monitor's system_wakeup.
+# Woken by the alarm, by a key on the console, or by the monitor's system_wakeup.
 do_suspend() {
     echo enabled >"/sys/class/tty/$(cat /sys/class/tty/console/active)/power/wakeup"
-    echo "SUSPEND now"
-    if echo mem >/sys/power/state; then echo "SUSPEND resumed"; else echo "SUSPEND FAILED"; fi
+    echo "SUSPEND to $(cat /sys/power/mem_sleep)"
+    before=$(date +%s)
+    [ "$alarm" = 0 ] || rtcalarm "$alarm"
+    if echo mem >/sys/power/state; then
+        echo "SUSPEND resumed nproc=$(nproc) slept=$(($(date +%s) - before))"
+    else
+        echo "SUSPEND FAILED"
+    fi
+}
+
+# The power button of an input device ends the wait; what follows the last word is power-off.
+do_powerkey() {
+    [ -c /dev/input/event0 ] || { echo "POWERKEY none"; return; }
+    exec 3</dev/input/event0
+    echo "POWERKEY awaited of $(cat /sys/class/input/event0/device/name)"
+    while set -- $(dd bs=24 count=1 <&3 2>/dev/null | hexdump -v -e '12/2 "%u "'); do
+        # Eight words of time, then type, code and value
+        [ $# = 12 ] || { echo "POWERKEY lost"; return; }
+        [ "$9 ${10} ${11}" != "1 116 1" ] || { echo "POWERKEY pressed"; return; }
+    done
+}
+
+do_watchdog() {
+    [ -c /dev/watchdog ] || { echo "WATCHDOG none"; return; }
+    watchdog -F -T 1 -t 200ms /dev/watchdog &
+    echo "WATCHDOG fed for $seconds"
+    sleep "$seconds"
+    echo "WATCHDOG starves"
+    kill -9 $!
+    sleep 60
 }
 
 IFS=,
@@ -151,7 +181,7 @@ for word in $words; do
     unset IFS
     case $word in
         poweroff | reboot | shell | info | smpstress | forkstress | panic | idle | spin) "do_$word" ;;
-        blk | net | rng | suspend) "do_$word" ;;
+        blk | net | rng | suspend | powerkey | watchdog) "do_$word" ;;
         *) echo "GUEST-UNKNOWN test=$word" ;;
     esac
 done

@@ -1,4 +1,4 @@
-"""The initramfs that Debian's kernel boots: busybox, its links, our `/init`; optionally modules.
+"""The initramfs that Debian's kernel boots: busybox, its links, `rtcalarm`, our `/init`; optionally modules.
 
 Rule: bytes depend on busybox, the modules, `init.sh` and this package's own recipe, on nothing
 else; the name of the built file carries the digest of all of these, so a stale one is never used.
@@ -15,7 +15,7 @@ from pathlib import Path
 from emu.guests import cpio, modules
 
 _HERE = Path(__file__).parent
-_RECIPE = ("init.sh", "cpio.py", "initramfs.py", "modules.py")
+_RECIPE = ("init.sh", "cpio.py", "initramfs.py", "modules.py", "rtcalarm/rtcalarm.elf")
 _KEEP_S = 7 * 86400
 _DIRECTORIES = ("bin", "dev", "etc", "lib", "mnt", "proc", "root", "run", "sys", "tmp")
 
@@ -47,6 +47,7 @@ def build(busybox: Path, kernel: Path | None = None) -> bytes:
     entries.append(cpio.file("bin/busybox", binary, 0o755))
     entries += [cpio.symlink(f"bin/{name}", "busybox") for name in applets(binary) if name != "busybox"]
     entries.append(cpio.symlink("sbin", "bin"))
+    entries.append(cpio.file("bin/rtcalarm", (_HERE / "rtcalarm/rtcalarm.elf").read_bytes(), 0o755))
     entries.append(cpio.file("init", (_HERE / "init.sh").read_bytes(), 0o755))
     if kernel is not None:
         entries += _module_entries(kernel)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 WANTED = (
     *("virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng", "virtio_console"),
-    *("virtio_balloon", "virtio_input", "evdev"),
+    *("virtio_balloon", "virtio_input", "evdev", "sunxi_wdt"),
     # ext4 asks for "crc32c", an alias that this module answers to.
     *("crc32c_generic", "ext4"),
 )

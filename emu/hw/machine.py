@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from emu.chardev.base import Chardev
     from emu.chardev.factory import Chardevs
     from emu.core.rom import Rom
+    from emu.qom.device import Device
     from emu.vm import Vm
 
 SUFFIX = "-machine"
@@ -102,8 +103,8 @@ def _smp_value(machine: MachineState) -> QValue:
 class MachineState(Object):
     """desc, max_cpus, default_ram (bytes), default_cpu, ram_id (its RAM's name), traits: of the class.
 
-    vm: what runs it, set later. bits: the EXT_* word every hart has; ram: its RAM. Both are known after
-    `check`.
+    vm: what runs it, set later. dynamic_sysbus: whether users may make devices for its system bus (`plugged`
+    gives them a place). bits: the EXT_* word every hart has; ram: its RAM. Both are known after `check`.
     """
 
     desc = ""
@@ -112,6 +113,7 @@ class MachineState(Object):
     default_cpu = ""
     ram_id = ""
     traits = MachineTraits()
+    dynamic_sysbus = False
 
     append = string("append", "Linux kernel command line")
     dtb = string("dtb", "Linux kernel device tree file")
@@ -195,6 +197,9 @@ class MachineState(Object):
 
     def init(self) -> None:
         """Make the board: memory, harts, devices, and what is booted. Errors: UserError."""
+
+    def plugged(self, device: Device) -> None:
+        """A device that a user may make was realized on the system bus. Errors: UserError refuses it."""
 
     def finish(self) -> None:
         """Devices of the command line are there: complete what depends on them. Errors: UserError."""

@@ -235,9 +235,14 @@ class Device(Object):
             raise
 
     def _plug(self) -> None:
-        """Tell whoever handles plugging: the owner of the bus."""
-        if self.parent_bus is not None and self.parent_bus.owner is not None:
-            self.parent_bus.owner.plugged(self)
+        """Tell whoever handles plugging: the owner of the bus, the machine for its own bus."""
+        bus = self.parent_bus
+        if bus is None:
+            return
+        if bus.owner is not None:
+            bus.owner.plugged(self)
+        elif self.user_creatable:
+            self.machine.plugged(self)
 
     def plugged(self, device: Device) -> None:
         """A device on one of this one's buses was realized. Errors: UserError refuses it."""

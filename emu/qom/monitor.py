@@ -49,9 +49,17 @@ def device_class(name: str) -> type[Device]:
     cls = cast("type[Device]", found.cls)
     if not cls.user_creatable:
         raise OptionError("Parameter 'driver' expects a pluggable device type")
-    if types.is_a(found.name, "sys-bus-device"):
+    if types.is_a(found.name, "sys-bus-device") and not _machine_allows(found.name):
         raise OptionError("Parameter 'driver' expects a dynamic sysbus device type for the machine")
     return cls
+
+
+def _machine_allows(name: str) -> bool:
+    from emu.hw.machine import MachineState
+
+    machine = root().child("machine")
+    dynamic = isinstance(machine, MachineState) and machine.dynamic_sysbus
+    return dynamic and types.is_a(name, "dynamic-sysbus-device")
 
 
 def main_bus() -> Bus | None:

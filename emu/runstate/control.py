@@ -13,17 +13,21 @@ Rules (BEHAVIOUR 1.3, 1.4)
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from emu.errors import UserError
 from emu.loop.notify import Caught, command_of
 from emu.loop.timers import Clock
 from emu.runstate.actions import Actions, PanicAction, ShutdownAction
 from emu.runstate.events import EventData, Events
+from emu.runstate.harts import Fleet, GuestTime, HartLoss, NoHarts
 from emu.runstate.requests import Cause, Requests, WakeupReason
 from emu.runstate.states import LEGAL, RunState, RunStates
+
+if TYPE_CHECKING:
+    from ipc.layout import Want
 
 NEEDS_RESET_TEXT = "Resetting the Virtual Machine is required"
 ChangeHandler = Callable[[bool, RunState], None]
@@ -40,93 +44,11 @@ class _Change:
     prepare: ChangeHandler | None
 
 
-@dataclass(frozen=True)
-class HartLoss:
-    """A hart whose worker died in guest code. `text` is the report's line."""
-
-    hart: int
-    signal: int  # 0: it ended by itself
-    last_pc: int  # as of the last block
-    text: str
-
-
-class Fleet(Protocol):
-    """What the control uses of `emu.workers.fleet.Fleet`."""
-
-    def pause_all(self) -> None:
-        """Return when every hart has acknowledged a stop."""
-
-    def resume_all(self) -> None:
-        """Let every hart run."""
-
-    def reset_all(self) -> None:
-        """Give every hart its reset state, a fresh worker to one that lost its own. Harts are stopped."""
-
-    def is_lost(self, hart: int) -> bool:
-        """Whether this hart has no worker any more."""
-
-    def any_lost(self) -> bool:
-        """Whether some hart has none."""
-
-    def stop_current(self) -> None:
-        """The hart that is being served now gets its reply when this turn has done what was asked."""
-
-    def go_on(self) -> None:
-        """What was asked is done: give the replies that `stop_current` has held back."""
-
-    def quit(self) -> None:
-        """End every worker."""
-
-
-class GuestTime(Protocol):
-    """What the control uses of `ipc.clock.GuestClock`."""
-
-    def enable(self) -> None:
-        """Let guest time run."""
-
-    def disable(self) -> None:
-        """Stop guest time."""
-
-    def now_ns(self) -> int:
-        """Guest time, ns."""
-        ...
-
-
 class ResetRequired(UserError):
     """The machine cannot go on from here without a reset. The text is QEMU's."""
 
     def __init__(self) -> None:
         super().__init__(NEEDS_RESET_TEXT)
-
-
-class NoHarts:
-    """A fleet of none: every request is done at once."""
-
-    def pause_all(self) -> None:
-        """Done."""
-
-    def resume_all(self) -> None:
-        """Done."""
-
-    def reset_all(self) -> None:
-        """Done."""
-
-    def is_lost(self, hart: int) -> bool:
-        """Never."""
-        return False
-
-    def any_lost(self) -> bool:
-        """Never."""
-        return False
-
-    def stop_current(self) -> None:
-        """There is none."""
-
-    def go_on(self) -> None:
-        """There is nothing to hold back."""
-
-    def quit(self) -> None:
-        """Done."""
 
 
 class VmControl:
@@ -236,6 +158,10 @@ class VmControl:
         """The power button."""
         self._powerdown.append(handler)
 
+    def off_powerdown(self, handler: Callable[[], None]) -> None:
+        """Do not call it any more."""
+        self._powerdown.remove(handler)
+
     def on_shutdown(self, handler: Callable[[Cause], None]) -> None:
         """The machine ends, or pauses instead of ending."""
         self._shutdown.append(handler)
@@ -314,6 +240,12 @@ class VmControl:
         if self.states.running:
             self._virtual.enabled = True
             self._fleet.resume_all()
+
+    def resume_only(self, wants: Mapping[int, Want]) -> None:
+        """Behind vm_prepare_start: let these harts run or run one instruction, and no others."""
+        if self.states.running:
+            self._virtual.enabled = True
+            self._fleet.resume_only(wants)
 
     def freeze(self) -> None:
         """Ctrl-Z: hold the harts while the process is stopped. Nothing changes for the guest but time."""

@@ -42,8 +42,12 @@ class Client:
         self.history: list[str] = []  # names of all
         self._sock = _connect(path, patience_s)
         self._text = b""
-        self._message()  # the greeting
-        self.command("qmp_capabilities")
+        try:
+            self._message()  # the greeting
+            self.command("qmp_capabilities")
+        except (Silent, Ended):
+            self.close()
+            raise
 
     def command(self, name: str, **arguments: Value) -> Reply:
         """Send a command and wait for its reply. Errors: Silent, Ended."""
@@ -107,5 +111,9 @@ class Client:
 def _connect(path: Path, patience_s: float) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(patience_s)
-    sock.connect(str(path))
+    try:
+        sock.connect(str(path))
+    except OSError:
+        sock.close()
+        raise
     return sock

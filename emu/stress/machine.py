@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emu.errors import HostError
-from emu.stress.client import Client
+from emu.stress.client import Client, Ended
 from emu.stress.situation import Situation, attach, progress_of, situation
 from ipc.segment import Control
 
@@ -126,7 +126,7 @@ class Machine:
                 raise HostError(f"the machine does not start: {said}")
             try:
                 return Client(path, patience_s)
-            except (FileNotFoundError, ConnectionRefusedError):
+            except (FileNotFoundError, ConnectionRefusedError, Ended):
                 select.select([], [], [], 0.01)  # nothing tells when a socket appears
 
     # -- from outside

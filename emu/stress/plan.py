@@ -10,12 +10,14 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from emu.stress.client import Ended, Reply, Silent
 from emu.stress.machine import Machine
 from emu.stress.model import Expected, Model
+from emu.stress.situation import situation
 
 LOOK_S = 0.002
 BOOT_S = 120.0
@@ -49,6 +51,7 @@ class Run:
     rng: random.Random
     guest: Guest
     since: int = 0
+    moments: Counter[str] = field(default_factory=Counter)  # what harts were in when a reset came
 
     def command(self, name: str, expected: Expected) -> Reply:
         """A command of the monitor, compared with what the model says of it."""
@@ -159,7 +162,9 @@ def storm(run: Run) -> None:
 
 @operation("reset", 10)
 def reset(run: Run) -> None:
-    """Reset, in whatever state."""
+    """Reset, in whatever state; what harts are in the middle of is counted."""
+    if run.model.runs:
+        run.moments.update(hart.waits_for for hart in situation(run.machine.control).harts)
     run.since = run.machine.console.count
     run.command("system_reset", run.model.system_reset())
 

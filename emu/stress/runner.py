@@ -31,6 +31,7 @@ class Runner:
         self.done: list[str] = []
         self.counts: Counter[str] = Counter()
         self.seconds = 0.0
+        self._seen = 0  # lines of the console that have been looked at
 
     def run(self, count: int | None, seconds: float | None) -> Failure | None:
         """Do `count` operations, or as many as go into `seconds`. Errors: HostError, it does not start."""
@@ -71,10 +72,10 @@ class Runner:
         entry = choose(run.rng, self._entries)
         self.done.append(entry.name)
         self.counts[entry.name] += 1
-        before = run.machine.console.count
         entry.func(run)
         run.check_state()
-        if wrong := run.machine.console.wrong(min(before, run.since or before)):
+        seen, self._seen = self._seen, run.machine.console.count
+        if wrong := run.machine.console.wrong(seen):
             raise Wrong(f"the guest says: {wrong}")
         run.pause()
 

@@ -119,7 +119,12 @@ def _waits_for(slot: View) -> str:
     if get("state") == HartState.DEAD:
         return "a new worker: its own is dead"
     if get("wanted_gen") != get("acked_gen"):
-        return f"nothing: it has not acknowledged '{_name(Want, get('wanted'))}'"
+        return f"{_guest_waits_for(slot)}, and has not acknowledged '{_name(Want, get('wanted'))}'"
+    return _guest_waits_for(slot)
+
+
+def _guest_waits_for(slot: View) -> str:
+    get = slot.get
     if get("state") == HartState.STOPPED:
         return "a resume"
     if get("mmio_seq") != get("mmio_done"):

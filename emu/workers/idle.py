@@ -5,7 +5,7 @@ No process uses the slots, so this one may fill their private words, as a worker
 
 from __future__ import annotations
 
-from emu.runstate.control import NoHarts
+from emu.runstate.harts import NoHarts
 from ipc.engine import host_calls
 from ipc.segment import Control
 from vcpu_worker.parts import Engine

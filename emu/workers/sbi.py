@@ -140,12 +140,16 @@ def system_reset(sbi: Sbi, hart: int, args: tuple[int, ...]) -> Answer:
 
 @sbi_call(Eid.SUSP, 0)
 def system_suspend(sbi: Sbi, hart: int, args: tuple[int, ...]) -> Answer | None:
-    """Suspend to RAM. Answered when the machine has slept and woken, so that nothing runs before."""
-    if sbi._asleep == hart and sbi._woken:
+    """Suspend to RAM. Answered when the machine has slept and woken, so that nothing runs before.
+
+    A request that was void because the machine stopped first (for a debugger, a client) is made again: the
+    hart asks again when it runs again, and nobody else will.
+    """
+    # A client may wake, stop and start the machine at one go: harts run then before the wake-up is told of
+    if sbi._asleep == hart and (sbi._woken or sbi.requests.wakeup is not None):
         sbi.reset()
         return SUCCESS
-    if sbi._asleep != hart:
-        sbi._asleep = hart
-        sbi._woken = False
+    sbi._asleep, sbi._woken = hart, False
+    if not sbi.requests.suspend:
         sbi.requests.suspend_request()
     return None

@@ -1,12 +1,10 @@
-"""Pause, resume and reset of 1 to 8 busy harts: how long until it is done.
+"""Stop, cont and system_reset of idle and of busy harts, over one QMP client: how long until it is done.
 
 Rules
-- QEMU is asked through QMP: from the command to its event (STOP, RESUME);
-- ours is asked in the process that holds the machine (`tests.bench.control_child`): from the call of
-  what `stop` and `cont` call to its return, when every hart has acknowledged the stop. There is no
-  socket in that, which is worth some tens of microseconds to us. A resume returns before the harts have
-  said that they run (law 4), and so does QEMU's event; until the last one has said so is a row of its own;
-- between two requests all harts compute for a random time, so that no request meets a fixed phase.
+- both engines are asked alike, over a socket: from the command to its event (STOP, RESUME, RESET), and from
+  system_reset to the first byte that the guest writes then;
+- a resume is told of before the harts have said that they run (law 4), and so it is by QEMU;
+- between two requests the harts go on for a random time, so that no request meets a fixed phase.
 """
 
 from __future__ import annotations
@@ -14,108 +12,113 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
+import select
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bench import figures
-from tests.bench.engines import OURS, Beside, Engine, Run, timed
+from tests.bench.engines import OURS, Engine
 from tests.bench.guests import Guest
 from tests.bench.live import Live
 from tests.bench.profiles import Code, Profile, of_run
 from tests.bench.sampling import Sampler
 from tests.bench.tasks import Context, Metric, Outcome, Target, Task, bare_arguments
 
-REQUESTS = 200
+REQUESTS, RESETS = 200, 40
 GAP_S = (0.002, 0.02)
+SETTLE_S = 0.001  # between stop and cont: what is timed next is the resume alone
 WARMUP = 3
+KINDS = {"stop": "stop to STOP", "cont": "cont to RESUME", "reset": "reset to RESET",
+         "byte": "reset to first byte"}  # fmt: skip
 
 
 class ControlTask(Task):
-    """Metrics: pause p50 and p99, resume p50 and p99, all harts running again p50; in microseconds."""
+    """Metrics: p50 and p99 of each of KINDS, in microseconds. guest: what all harts do."""
 
-    def __init__(self, spin: Guest, harts: int, targets: Mapping[str, Target]) -> None:
-        what = f"{harts} hart{'s' if harts > 1 else ''}"
-        names = (f"pause {what}", f"resume {what}")
-        metrics = [Metric(f"{name} {q}", "us", True, targets if q == "p50" else {})
-                   for name in names for q in ("p50", "p99")]  # fmt: skip
-        metrics.append(Metric(f"resume {what}, until all run, p50", "us", True))
-        super().__init__(f"control-{harts}", tuple(metrics))
-        self.spin = spin
+    def __init__(self, guest: Guest, load: str, harts: int, targets: Mapping[str, Target]) -> None:
+        self.what = f"{harts} {load} hart{'s' if harts > 1 else ''}"
+        self._names = {(kind, q): f"{text}, {self.what}, {q}" for kind, text in KINDS.items()
+                       for q in ("p50", "p99")}  # fmt: skip
+        metrics = tuple(Metric(name, "us", True, targets) for name in self._names.values())
+        super().__init__(f"control-{load}-{harts}", metrics)
+        self.guest = guest
         self.harts = harts
 
     def run(self, engine: Engine, context: Context) -> Outcome:
-        count = max(REQUESTS // context.scale, 6)
-        if engine.name == OURS:
-            samples = self._ours(context, count)
-        else:
-            samples = self._qemu(engine, context, count)
+        samples = self._measured(engine, context)
         if isinstance(samples, str):
             return Outcome(failure=samples)
-        values = {}
-        for at, kind in ((0, "pause"), (2, "resume")):
-            if samples.get(kind):
-                values[self.metrics[at].name] = figures.percentile(samples[kind], 0.5)
-                values[self.metrics[at + 1].name] = figures.percentile(samples[kind], 0.99)
-        if samples.get("running"):
-            values[self.metrics[4].name] = figures.percentile(samples["running"], 0.5)
+        values = {
+            name: figures.percentile(samples[kind], 0.5 if q == "p50" else 0.99)
+            for (kind, q), name in self._names.items()
+        }
         return Outcome(values, facts={"samples_us": samples})
 
     def profile(self, engine: Engine, context: Context) -> Profile:
         samplers: list[Sampler] = []
+        self._measured(engine, context, samplers)
+        code = Code(self.guest.build(symbols=True))
+        return of_run(self.name, samplers[0].samples, code)
 
-        def beside(pid: int) -> Sampler:
-            samplers.append(Sampler(pid, self.harts))
-            return samplers[0]
-
-        self._child(context, max(REQUESTS // context.scale, 6), beside)
-        return of_run(self.name, samplers[0].samples, Code(self.spin.build(symbols=True)))
-
-    def _child(self, context: Context, count: int, beside: Beside | None = None) -> Run:
-        cache = context.caches.warm()
-        child = [sys.executable, "-m", "tests.bench.control_child", str(self.spin.build())]
-        try:
-            env = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-            return timed([*child, str(self.harts), str(count)], env, context.timeout_s, beside)
-        finally:
-            shutil.rmtree(cache, ignore_errors=True)
-
-    def _ours(self, context: Context, count: int) -> dict[str, list[float]] | str:
-        done = self._child(context, count)
-        if failure := done.failure():
-            return failure
-        found: dict[str, list[float]] = json.loads(done.output.splitlines()[-1])
-        return found
-
-    def _qemu(self, engine: Engine, context: Context, count: int) -> dict[str, list[float]] | str:
+    def _measured(
+        self, engine: Engine, context: Context, samplers: list[Sampler] | None = None
+    ) -> dict[str, list[float]] | str:
+        count = max(REQUESTS // context.scale, 6), max(RESETS // context.scale, 3)
         with tempfile.TemporaryDirectory(prefix="emu-bench-") as place:
             path = Path(place) / "qmp"
-            arguments = bare_arguments(str(self.spin.build()), self.harts)
+            arguments = bare_arguments(str(self.guest.build()), self.harts)
             arguments += ["-qmp", f"unix:{path},server=on,wait=off"]
             with Live(engine, arguments, context.caches) as live:
-                if not live.wait_for(b"BENCH spin", context.timeout_s):
+                if not live.wait_for(b"BENCH", context.timeout_s):
                     return live.failure()
                 with Qmp(path) as qmp:
-                    return measure_qmp(qmp, count)
+                    if samplers is not None and engine.name == OURS:
+                        samplers.append(Sampler(live.emulator_pid(), self.harts))
+                        with samplers[0]:
+                            return measure(qmp, live, *count)
+                    return measure(qmp, live, *count)
 
 
-def measure_qmp(qmp: Qmp, count: int) -> dict[str, list[float]]:
-    """Stop and go on, `count` times: microseconds from each command to its event."""
-    samples: dict[str, list[float]] = {"pause": [], "resume": []}
+def measure(qmp: Qmp, live: Live, count: int, resets: int) -> dict[str, list[float]]:
+    """Stop and go on `count` times, reset `resets` times: microseconds of each."""
+    samples: dict[str, list[float]] = {kind: [] for kind in KINDS}
     rng = random.Random(1)
     for i in range(count + WARMUP):
-        time.sleep(rng.uniform(*GAP_S))  # the harts compute for a random time: no request meets a fixed phase
-        pause = qmp.command_until("stop", "STOP")
-        time.sleep(0.001)  # let the stop settle: what is timed next is the resume alone
-        resume = qmp.command_until("cont", "RESUME")
+        time.sleep(rng.uniform(*GAP_S))  # see the module's last rule
+        stop = qmp.command_until("stop", "STOP")
+        time.sleep(SETTLE_S)
+        cont = qmp.command_until("cont", "RESUME")
         if i >= WARMUP:
-            samples["pause"].append(pause * 1e6)
-            samples["resume"].append(resume * 1e6)
+            samples["stop"].append(stop * 1e6)
+            samples["cont"].append(cont * 1e6)
+    for i in range(resets + WARMUP):
+        time.sleep(rng.uniform(*GAP_S))
+        _drain(live)
+        began = time.perf_counter()
+        reset = qmp.command_until("system_reset", "RESET")
+        _first_byte(live)
+        byte = time.perf_counter() - began
+        if i >= WARMUP:
+            samples["reset"].append(reset * 1e6)
+            samples["byte"].append(byte * 1e6)
     return samples
+
+
+def _drain(live: Live) -> None:
+    """What the guest has written before."""
+    assert live.process.stdout is not None
+    while select.select([live.process.stdout], [], [], 0)[0]:
+        os.read(live.process.stdout.fileno(), 1 << 16)
+
+
+def _first_byte(live: Live) -> None:
+    """Return when the guest writes. Errors: ValueError, it does not."""
+    assert live.process.stdout is not None
+    if not select.select([live.process.stdout], [], [], 60)[0]:
+        raise ValueError("the guest writes nothing after a reset")
 
 
 class Qmp:

@@ -43,6 +43,8 @@ def at_most(boot: float, translator: float | None = None) -> Targets:
 COMPUTE = at_least(0.2, 1.5)
 NOT_SLOWER = at_least(None, 1.0)
 SPIN = Guest("spin", "spin.S", alone=True)
+IDLE = Guest("idle", "idle.S", alone=True)
+CONTROL = at_least(1.0, 1.0)
 TINY = Guest("tiny", "tiny.S", alone=True)
 
 
@@ -100,7 +102,8 @@ def tasks() -> list[Task]:
         _latency("ipi-running", "ipi.c", {}, phase=1, harts=2),
         _latency("ipi-sleeping", "ipi.c", {}, phase=2, harts=2),
         _kernel("ipi-pingpong", "ipi.c", "k trips/s", at_least(None, 0.7), phase=3, harts=2, exact=False),
-        *(ControlTask(SPIN, harts, NOT_SLOWER) for harts in (1, 2, 4, 8)),
+        *(ControlTask(guest, load, harts, CONTROL if harts in (1, 4) else {})
+          for guest, load in ((SPIN, "busy"), (IDLE, "idle")) for harts in (1, 4, 8)),
         MemoryTask(SPIN, False, 4, at_most(20)),
         MemoryTask(SPIN, True, 4, at_most(20)),
         CompileTask(at_most(60)),
@@ -110,7 +113,7 @@ def tasks() -> list[Task]:
 
 def guests(every: list[Task]) -> list[Guest]:
     """The ELFs behind the tasks, each once."""
-    found: dict[str, Guest] = {SPIN.name: SPIN, TINY.name: TINY}
+    found: dict[str, Guest] = {SPIN.name: SPIN, IDLE.name: IDLE, TINY.name: TINY}
     for task in every:
         if isinstance(task, KernelTask | LatencyTask):
             found[task.guest.name] = task.guest

@@ -13,6 +13,7 @@ from elftools.elf.elffile import ELFFile
 from emu.guests import bare
 from emu.guests.cache import guest
 from emu.guests.errors import BuildError
+from emu.guests.rtcalarm import build as rtcalarm
 from emu.guests.smp import build
 
 
@@ -33,6 +34,21 @@ needs_compiler = pytest.mark.skipif(
 )
 def test_rebuilding_the_guest_gives_the_committed_bytes(tmp_path: Path) -> None:
     assert build.build(tmp_path / "smp.elf").read_bytes() == build.ELF.read_bytes()
+
+
+@pytest.mark.skipif(
+    _compiler() != rtcalarm.ZIGLANG, reason=f"the bytes are those of ziglang {rtcalarm.ZIGLANG}"
+)
+def test_rebuilding_rtcalarm_gives_the_committed_bytes(tmp_path: Path) -> None:
+    assert rtcalarm.build(tmp_path / "rtcalarm.elf").read_bytes() == rtcalarm.ELF.read_bytes()
+
+
+def test_rtcalarm_is_a_small_static_program_of_one_segment() -> None:
+    elf = ELFFile(io.BytesIO(rtcalarm.ELF.read_bytes()))
+    assert (elf.header.e_machine, elf.header.e_type) == ("EM_RISCV", "ET_EXEC")
+    (load,) = [segment.header for segment in elf.iter_segments() if segment.header.p_type == "PT_LOAD"]
+    assert (load.p_offset, load.p_vaddr % 4096, load.p_flags) == (0, 0, 5), "Linux maps it by pages"
+    assert rtcalarm.ELF.stat().st_size < 2048
 
 
 def test_guest_is_a_small_elf_entered_where_firmware_jumps() -> None:

@@ -71,13 +71,52 @@ STREAMS: list[tuple[bytes, list[str]]] = [
     (b"\x00", ["JSON parse error, stray ''"]),
     (b'"ab\x00', ["JSON parse error, stray '\"ab'"]),
     (b"'a\\\x01", ["JSON parse error, stray ''a\\\x01'"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("stream", "wanted"), STREAMS)
 def test_what_a_stream_brings_about(stream: bytes, wanted: list[str]) -> None:
     assert feed(stream) == wanted
     assert feed(*(stream[i : i + 1] for i in range(len(stream)))) == wanted
+
+
+PLAIN = [
+    b'{"execute": "stop"}',
+    b'{"execute":"x","arguments":{"a":[1,-2,3.5,1e3,true,false,null,{}]},"id":7}\r\n',
+    b'{"a": 1, "a": 2}',
+    b'{"a": 01}',
+    b'{"a": NaN}',
+    b'{"a": Infinity}',
+    b'{"a": -}',
+    b'{"a": 18446744073709551616}',
+    b'{"a": -9223372036854775809}',
+    b'{"a": 1}{"b": 2}',
+    b'{"a": 1} {"b": 2}',
+    b'{"a": 1,}',
+    b'{,}',
+    b'{"a" 1}',
+    b'{"a": tru}',
+    b"{'a': 1}",
+    b'{"a": "\\u00e9"}',
+    '{"a": "\u00e9"}'.encode(),
+    b'{"a": "x\ty"}',
+    b'{"a": %d}',
+    b"{" * 200 + b"}" * 200,
+    b'{"a": ' + b"[" * 150 + b"]" * 150 + b"}",
+    b'{"a": 1}\x0b',
+    b'{"\x7f": 1}',
+    b"{}",
+]
+
+
+@pytest.mark.parametrize("text", PLAIN, ids=repr)
+def test_a_text_that_comes_whole_is_read_as_one_that_comes_in_bytes(text: bytes) -> None:
+    """Whole ones may be read by Python's own reader."""
+    whole, slow = JsonParser(), JsonParser()
+    got = [repr(v) for v in whole.feed(text) + whole.feed(b' {"z": 1}') + whole.flush()]
+    pieces = [repr(v) for at in range(len(text)) for v in slow.feed(text[at : at + 1])]
+    pieces += [repr(v) for v in slow.feed(b" ") + slow.feed(b'{"z": 1}') + slow.flush()]
+    assert got == pieces
 
 
 def test_a_value_is_there_with_its_last_byte() -> None:

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from emu.loop.notify import Caught
 from emu.runstate.actions import PanicAction, RebootAction, ShutdownAction
-from emu.runstate.control import HartLoss, ResetRequired
+from emu.runstate.control import ResetRequired
+from emu.runstate.harts import HartLoss
 from emu.runstate.requests import Cause, NotSuspended, WakeupReason
 from emu.runstate.states import LEGAL, RunState, RunStates
 from tests.lib.lifecycle import Machine

@@ -83,13 +83,57 @@ def test_system_suspend_resumes_at_its_address(fw: Firmware) -> None:
     assert (h.pc, h.priv, h.x[10], h.x[11]) == (KERNEL + 16, S, 0, 5)
 
 
-def test_system_suspend_errors(fw: Firmware) -> None:
+@pytest.mark.parametrize(
+    ("fid", "kind", "gpa", "error"),
+    [
+        (1, 0, KERNEL, Error.NOT_SUPPORTED), (ALL, 0, KERNEL, Error.NOT_SUPPORTED),
+        (0, 1, KERNEL, Error.INVALID_PARAM), (0, 0x7FFF_FFFF, KERNEL, Error.INVALID_PARAM),
+        (0, 0x8000_0000, KERNEL, Error.INVALID_PARAM), (0, 0xFFFF_FFFF, KERNEL, Error.INVALID_PARAM),
+        (0, ALL, KERNEL, Error.INVALID_PARAM),
+        (0, 0, 3, Error.INVALID_ADDRESS), (0, 0, KERNEL + 1, Error.INVALID_ADDRESS),
+        (0, 0, RAM_BASE + 0x1_0000, Error.INVALID_ADDRESS), (0, 0, 0x1000_0000, Error.INVALID_ADDRESS),
+        (0, 0, ALL - 1, Error.INVALID_ADDRESS), (0, 1, 3, Error.INVALID_PARAM),
+    ],
+)  # fmt: skip
+def test_system_suspend_errors(fw: Firmware, fid: int, kind: int, gpa: int, error: Error) -> None:
     fw.header.set("sbi_flags", 1)
-    assert fw.call(Eid.SUSP, 0, 1, KERNEL, 0) == (Error.INVALID_PARAM, 0)
-    assert fw.call(Eid.SUSP, 0, 0x8000_0000, KERNEL, 0) == (Error.NOT_SUPPORTED, 0)
-    assert fw.call(Eid.SUSP, 0, 0, 3, 0) == (Error.INVALID_ADDRESS, 0)
+    assert fw.call(Eid.SUSP, fid, kind, gpa, 0) == (error, 0)
+
+
+def test_system_suspend_takes_a_sleep_type_of_32_bits(fw: Firmware) -> None:
+    fw.header.set("sbi_flags", 1)
+    assert fw.begin(Eid.SUSP, 0, 7 << 32, KERNEL, 0) == Exit.SBI
+
+
+def test_without_the_flag_there_is_no_system_suspend(fw: Firmware) -> None:
+    assert fw.call(Eid.BASE, 3, Eid.SUSP) == (0, 0)
+    assert fw.call(Eid.SUSP, 0, 0, KERNEL, 0) == (Error.NOT_SUPPORTED, 0)
+
+
+@pytest.mark.parametrize("state", [Hsm.STARTED, Hsm.START_PENDING, Hsm.CLAIMED, Hsm.SUSPENDED])
+def test_system_suspend_is_denied_while_another_hart_is_not_stopped(fw: Firmware, state: Hsm) -> None:
+    """After a tenth of a second of guest time: the hart may be on its way."""
+    fw.header.set("sbi_flags", 1)
+    fw.harts[1].hsm_state = state
+    assert fw.begin(Eid.SUSP, 0, 0, KERNEL, 0) == Exit.EVENT
+    fw.header.set("clock_offset", fw.header.get("clock_offset") + 99_999_999)
+    assert fw.harts[0].step() == Exit.EVENT
+    fw.header.set("clock_offset", fw.header.get("clock_offset") + 1)
+    assert fw.harts[0].step() == Exit.STEP
+    assert fw.finish() == (Error.DENIED, 0)
+    assert fw.begin(Eid.SUSP, 0, 0, KERNEL, 0) == Exit.EVENT, "and so again"
+
+
+def test_system_suspend_waits_for_a_hart_that_stops(fw: Firmware) -> None:
+    fw.header.set("sbi_flags", 1)
     fw.harts[1].hsm_state = Hsm.STARTED
-    assert fw.call(Eid.SUSP, 0, 0, KERNEL, 0) == (Error.DENIED, 0)
+    assert fw.begin(Eid.SUSP, 0, 0, KERNEL + 16, 5) == Exit.EVENT
+    fw.harts[1].hsm_state = Hsm.STOPPED
+    assert fw.harts[0].step() == Exit.SBI
+    assert fw.answer(0, 0) == Exit.EVENT
+    assert fw.harts[0].step() == Exit.STEP
+    assert fw.harts[0].step() == Exit.STEP
+    assert (fw.harts[0].pc, fw.harts[0].sbi_wait) == (KERNEL + 16, Wait.NONE)
 
 
 # -- PMU

@@ -16,10 +16,12 @@ from emu.core.log import Log
 from emu.hw.machine import MachineState, RamConfig
 from emu.hw.riscv.virt import VirtMachine
 from emu.hw.sysbus import SysBusDevice
+from emu.loop.deferred import Deferred
 from emu.loop.timers import Clock, Clocks, ClockType
 from emu.options.clock import RtcConfig
 from emu.qom.object import own_tree, root
-from emu.runstate.control import NoHarts, VmControl
+from emu.runstate.control import VmControl
+from emu.runstate.harts import NoHarts
 from emu.vm import HandClock, Host, LateClock, Vm
 from ipc.layout import HART, HEADER, View
 
@@ -44,6 +46,7 @@ class Loop:
     def __init__(self, virtual: Callable[[], int], host: Callable[[], int]) -> None:
         self.clocks = Clocks(virtual)
         self.clocks.host = Clock(ClockType.HOST, host)
+        self.deferred = Deferred()
         self.notified = 0
 
     def notify(self) -> None:
@@ -155,8 +158,8 @@ def add(vm: FakeVm, device: D, gpa: int | None = None, **values: int | str | boo
 
 @contextlib.contextmanager
 def virt_board(harts: int = 1, **values: object) -> Iterator[VirtMachine]:
-    """The virt machine, its board made; values: properties, `cpu_type` among them."""
-    vm = FakeVm(_zero, _zero, RtcConfig())
+    """The virt machine, its board made; values: properties, `cpu_type` and `rtc` (-rtc) among them."""
+    vm = FakeVm(_zero, _zero, cast(RtcConfig, values.pop("rtc", RtcConfig())))
     with _machine(VirtMachine, vm):
         machine = cast(VirtMachine, vm.machine)
         machine.cpu_type = cast(str, values.pop("cpu_type", machine.cpu_type))

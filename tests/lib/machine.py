@@ -22,7 +22,8 @@ from collections.abc import Callable
 from emu.loop.notify import Signals
 from emu.loop.poll import MainLoop
 from emu.loop.timers import Clocks
-from emu.runstate.control import HartLoss, ResetRequired, VmControl
+from emu.runstate.control import ResetRequired, VmControl
+from emu.runstate.harts import HartLoss
 from emu.runstate.requests import Cause
 from emu.runstate.states import RunState
 from emu.workers import fleet as fleet_module

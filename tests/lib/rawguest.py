@@ -12,6 +12,7 @@ from vcpu_worker.isa.insn import encode, load_all
 
 T0, T1, T2, A0, A1, A2 = 5, 6, 7, 10, 11, 12
 TEST_PAGE = 0x100  # sifive_test is at 0x100000: lui's operand
+UART = 0x1000_0000
 PASS, RESET = 0x5555, 0x7777
 
 
@@ -45,6 +46,19 @@ def access() -> bytes:
         encode("lw", rd=A2, rs1=A1, imm=0),
         encode("jal", rd=0, imm=-4),
     )
+
+
+def stores(page: int, *values: tuple[str, int, int]) -> bytes:
+    """Hart 0 stores to 4 KiB page `page` (instruction, offset, value below 2**11), then all sleep in WFI."""
+    load_all()
+    words = [encode("lui", rd=A1, imm=page)]
+    for store, off, value in values:
+        words.append(encode("addi", rd=A2, rs1=0, imm=value))
+        words.append(encode(store, rs1=A1, rs2=A2, imm=off))
+    return _words(
+        encode("bne", rs1=A0, rs2=0, imm=4 * (1 + len(words))), *words,
+        encode("wfi"), encode("jal", rd=0, imm=-4),
+    )  # fmt: skip
 
 
 def resets(times: int) -> bytes:
@@ -85,6 +99,17 @@ def resets(times: int) -> bytes:
         encode("jal", rd=0, imm=-4),
     ]
     return _words(*boot, *others)
+
+
+def says(text: str) -> bytes:
+    """Hart 0 writes `text` and a newline to the UART; then every hart spins."""
+    load_all()
+    words = [encode("csrrs", rd=T0, rs1=0, csr=0xF14), *_load(T1, UART)]
+    body: list[int] = []
+    for byte in (text + "\n").encode():
+        body += [encode("addi", rd=T2, rs1=0, imm=byte), encode("sb", rs1=T1, rs2=T2, imm=0)]
+    words += [encode("bne", rs1=T0, rs2=0, imm=4 * len(body) + 4), *body]
+    return _words(*words, encode("jal", rd=0, imm=0))
 
 
 def written(folder: Path, image: bytes) -> str:

@@ -28,7 +28,8 @@ from emu.qom.device import Device, ResetType, reset_bus
 from emu.qom.irq import Irq
 from emu.qom.monitor import device_del, qdev_device_add
 from emu.qom.object import own_tree, root
-from emu.runstate.control import NoHarts, VmControl
+from emu.runstate.control import VmControl
+from emu.runstate.harts import NoHarts
 from emu.runstate.states import RunState
 from emu.vm import HandClock, Host, LateClock, Vm
 from ipc.layout import HEADER, View

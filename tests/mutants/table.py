@@ -19,10 +19,14 @@ OUTPUT = "tests/system/test_output.py::test_output_of_several_harts_keeps_their_
 LONE = "tests/system/test_output.py::test_a_character_appears_though_nothing_follows_it"
 REPLACED = "tests/system/test_kill.py::test_a_worker_that_dies_while_a_reset_gathers_is_replaced_and_told"
 STORM = "tests/system/test_pause.py::test_storms_of_stop_cont_and_reset"
+STORMS = "tests/system/test_lifecycle.py::test_stops_and_conts_back_to_back"
+PAST = "tests/system/test_pause.py::test_a_hart_does_not_run_past_the_store_that_resets_the_machine[4]"
 WORKER = "tests/emu/test_worker.py"
 TEXTS = "tests/emu/test_option_table.py::test_what_becomes_of_a_text"
 SETS = "tests/emu/test_qemuopts.py"
 STREAMS = "tests/emu/test_qjson.py"
+BREAKS = "tests/isa/test_breakpoints.py"
+WAKEUP = "tests/emu/test_wakeup.py"
 
 
 @dataclass(frozen=True)
@@ -218,6 +222,28 @@ MUTANTS: tuple[Mutant, ...] = (
         tries=3,
     ),
     Mutant(
+        "reply-awaited-without-a-first-look",
+        "vcpu_worker/hart/roundtrip.py",
+        "    while h.mmio_done != seq and h.event & EV_MSG == 0:\n",
+        "    first = 1\n"
+        "    while first == 1 or (h.mmio_done != seq and h.event & EV_MSG == 0):\n"
+        "        first = 0\n",
+        "a ring may have been heard with an earlier one: levels are looked at before each sleep (law 4)",
+        (STORMS,),
+        r"is not answered",
+        tries=5,
+    ),
+    Mutant(
+        "hart-runs-on-past-its-reset",
+        "emu/workers/handlers.py",
+        "        if self._hold:\n",
+        "        if self._hold and seq < 0:\n",
+        "cpu_stop_current: the hart that asked for a stop or reset does not run on (BEHAVIOUR 1.2)",
+        (PAST,),
+        r"has executed what follows",
+        tries=2,
+    ),
+    Mutant(
         "ids-found-where-names-are-implied",
         "emu/options/qemuopts.py",
         'for name, value, _ in split(params) if name == "id"',
@@ -253,5 +279,59 @@ MUTANTS: tuple[Mutant, ...] = (
         "behind a wrong byte, text is skipped up to where something could begin (emu/core/qjson.py)",
         (STREAMS,),
         r"stray|invalid keyword",
+    ),
+    Mutant(
+        "breakpoints-leave-decoded-pages",
+        "vcpu_worker/hart/breakpoint.py",
+        "            forget_offset(h, ((w << 6) | ctz64(changed)) << 1)\n",
+        "",
+        "decoded pages follow a change of the breakpoints (hart/breakpoint.py)",
+        (BREAKS,),
+        r"nothing_before_the_breakpoint_is_left_out|assert",
+    ),
+    Mutant(
+        "a-pair-runs-over-its-breakpoint",
+        "vcpu_worker/mem/fetch.py",
+        "            second = OP_BREAK\n",
+        "            second = single_op(h, second)\n",
+        "a marked record is never part of a pair (hart/breakpoint.py)",
+        (BREAKS,),
+        r"nothing_before_the_breakpoint_is_left_out|assert",
+    ),
+    Mutant(
+        "a-debuggers-write-is-not-doubted",
+        "emu/workers/debug_memory.py",
+        "        finally:\n            self._doubt_code()\n",
+        "        finally:\n            pass\n",
+        "code that a debugger writes is seen without a FENCE.I (workers/debug_memory.py)",
+        ("tests/emu/test_hart_state.py::test_a_write_is_executed_by_every_hart_without_a_fence",),
+        r"assert",
+    ),
+    Mutant(
+        "a-step-takes-interrupts",
+        "vcpu_worker/exits.py",
+        "    irq = 0 if w.sstep & SSTEP_NOIRQ else",
+        "    irq = 0 if w.sstep & 0 else",
+        "single steps leave interrupts out unless told otherwise (BEHAVIOUR 8, sstep)",
+        ("tests/emu/test_worker_debug.py::test_interrupts_are_taken_by_a_step_only_if_it_may",),
+        r"assert \[7\] == \[\]",
+    ),
+    Mutant(
+        "wake-up-before-sleep-dropped",
+        "emu/hw/wakeup.py",
+        "        run.on_suspend(self._look.schedule)\n",
+        "",
+        "a source that wants the machine awake before it sleeps wakes it when it does (hw/wakeup.py)",
+        (f"{WAKEUP}::test_what_is_there_before_it_sleeps_wakes_it",),
+        r"SUSPENDED",
+    ),
+    Mutant(
+        "void-suspend-never-asked-again",
+        "emu/workers/sbi.py",
+        "    sbi._asleep, sbi._woken = hart, False\n    if not sbi.requests.suspend:\n",
+        "    known = sbi._asleep == hart\n    sbi._asleep, sbi._woken = hart, False\n    if not known:\n",
+        "a suspend request that a stop made void is made again (workers/sbi.py)",
+        (f"{WAKEUP}::test_a_stop_between_the_call_and_the_sleep_puts_it_off",),
+        r"SUSPENDED",
     ),
 )

@@ -25,7 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from tests.soak import checks, record
+from tests.soak import checks, lifecycle, record  # noqa: F401  # they register
 from tests.soak.registry import CHECKS, Check, NotPerformed
 
 FAILED, NOT_PERFORMED = "FAILED", "not performed"

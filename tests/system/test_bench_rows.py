@@ -1,6 +1,6 @@
 """Rows of the bench that look into our emulator, or start it in a way of their own, still get their figures.
 
-They use what has no other caller (run control without a monitor, processes by name); a change there is
+They use what has no other caller (processes by name, memory from outside); a change there is
 noticed here and not by the next one who runs `make bench`.
 """
 
@@ -16,7 +16,7 @@ from tests.bench.tasks import Context
 
 SCALE = 50
 TASKS = {task.name: task for task in tasks()}
-ROWS = ("control-1", "control-4", "memory-bare", "start", "start-none", "start-virt")
+ROWS = ("control-busy-1", "control-idle-4", "memory-bare", "start", "start-none", "start-virt")
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -54,12 +54,10 @@ def round_trip(h):
         h.n_mmio += 1
         return DONE
     h.in_guest = 0
-    woken = 0
-    while woken == 0:
+    # looked at first: the ring of a message may have been heard together with that of the last reply
+    while h.mmio_done != seq and h.event & EV_MSG == 0:
         icall4(h.os_read, h.bell_fd, addr(h.os_buf[3]), 8, 0)
         fence()
-        if h.mmio_done == seq or h.event & EV_MSG != 0:
-            woken = 1
     h.in_guest = 1
     fence()
     if h.mmio_done != seq:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ipc.layout import HEADER
-from ipc.sbi import IMPL_ID, IMPL_VERSION, LAST_LEGACY, SPEC_VERSION, Eid, Error
+from ipc.sbi import IMPL_ID, IMPL_VERSION, LAST_LEGACY, SPEC_VERSION, SUSP_OFFERED, Eid, Error
 from vcpu_worker.native import native
 from vcpu_worker.sbi.state import VALUE
 
 MVENDORID, MARCHID, MIMPID = 0xF11, 0xF12, 0xF13
-SUSP_OFFERED = 1  # header.sbi_flags
 
 
 @native("u64(HART, u64)")

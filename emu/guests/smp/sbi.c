@@ -1,12 +1,13 @@
 /* Calls to the firmware, and the two things that have a way round it: the timer and the end.
  *
- * Source: RISC-V SBI specification 2.0, chapters 3 (binary encoding), 4, 6, 7, 9, 10.
+ * Source: RISC-V SBI specification 2.0, chapters 3 (binary encoding), 4, 6, 7, 8, 9, 10.
  */
 #include "smp.h"
 
 #define EXT_BASE 0x10
 #define EXT_TIME 0x54494d45
 #define EXT_IPI 0x735049
+#define EXT_RFNC 0x52464e43
 #define EXT_HSM 0x48534d
 #define EXT_SRST 0x53525354
 
@@ -32,6 +33,8 @@ long sbi_hart_start(u64 id, u64 address, u64 opaque) {
 }
 
 long sbi_send_ipi(u64 mask, u64 base) { return sbi_call(EXT_IPI, 0, mask, base, 0).error; }
+
+long sbi_remote_fence_i(u64 mask, u64 base) { return sbi_call(EXT_RFNC, 0, mask, base, 0).error; }
 
 u32 timer_is_csr;
 

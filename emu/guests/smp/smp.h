@@ -52,6 +52,7 @@ u64 sbi_probe(u64 extension);
 u64 sbi_base(u64 function);
 long sbi_hart_start(u64 id, u64 address, u64 opaque);
 long sbi_send_ipi(u64 mask, u64 base);
+long sbi_remote_fence_i(u64 mask, u64 base);
 void set_timer(u64 deadline);
 void machine_off(int failed) __attribute__((noreturn));
 extern u32 timer_is_csr;

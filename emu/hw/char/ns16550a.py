@@ -5,6 +5,8 @@ Rules
 - every change of state ends in `_update_irq`, which also publishes the shadows: LSR, IIR and MSR are read
   from shared memory while a read of them changes nothing, THR writes are posted while each of them is
   sure to leave at once (no divisor latch, no loopback, backend not blocked);
+- a byte received wakes a suspended machine if the guest has enabled its interrupt; the line itself may be
+  lower: the timeout that raises it for few bytes is guest time, which stands;
 - posted bytes that arrive while the backend is blocked all the same (the harts' rings held them) are
   kept, though the FIFO of a real chip would have lost them.
 Times: guest clock (VIRTUAL), ns.
@@ -20,6 +22,7 @@ from emu.core.irq import OutLine
 from emu.hw.char.serial_backend import NoBackend, SerialBackend
 from emu.hw.register import RegisterDevice, RegisterMap, Rung, ShadowTable, no_shadows
 from emu.hw.tree import Place, device_node
+from emu.hw.wakeup import Source, never
 from emu.loop.timers import Timer
 from emu.qom.device import ResetType
 from emu.qom.property import Uint
@@ -48,7 +51,10 @@ MOST_RETRIES = 4  # with a write watch; then the byte is dropped
 @qom_type("serial-mm")
 class Ns16550a(RegisterDevice):
     """State: the registers by their names; `_rx`, `_tx` the FIFOs; `thr_ipending`, `timeout_ipending` the
-    two interrupt causes that are no bits of a register; `tsr_retry` tries of the byte under way."""
+    two interrupt causes that are no bits of a register; `tsr_retry` tries of the byte under way.
+
+    wake: what it calls when it may have a reason to wake the machine (`wants_attention`).
+    """
 
     regs = RegisterMap(size=8, access=(1, 2, 4, 8), stride=1)
     irq = OutLine("serial")
@@ -60,6 +66,7 @@ class Ns16550a(RegisterDevice):
     def instance_init(self) -> None:
         """Nobody at the other end."""
         self.backend: SerialBackend = NoBackend()
+        self.wake: Source = never
         self._rx: deque[int] = deque()
         self._tx: deque[int] = deque()
         self._publish_at(no_shadows(), 0)
@@ -290,6 +297,7 @@ class Ns16550a(RegisterDevice):
             self.rbr = data[0]
             self.lsr |= LSR_DR
         self._update_irq()
+        self.wake()
 
     def receive_break(self) -> None:
         """A break from the backend: a zero byte with BI."""
@@ -298,6 +306,11 @@ class Ns16550a(RegisterDevice):
             self._put(0)
         self.lsr |= LSR_BI | LSR_DR
         self._update_irq()
+        self.wake()
+
+    def wants_attention(self) -> bool:
+        """Whether there is input that the guest wants to hear of."""
+        return bool(self.ier & IER_RDI and self.lsr & LSR_DR)
 
     def backend_writable(self) -> None:
         """The backend may take the byte that waits."""

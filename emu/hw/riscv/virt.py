@@ -1,7 +1,7 @@
 """The `virt` board: memory map, interrupt sources, devices, what is booted.
 
-Source: BEHAVIOUR 4.2, 4.4; QEMU 10.0's `info qtree`. Its flash, fw_cfg, PCIe and platform bus are not built
-yet.
+Source: BEHAVIOUR 4.2, 4.4; QEMU 10.0's `info qtree`. Its flash, fw_cfg and PCIe are not built yet.
+Beyond QEMU's: suspend=on, and some devices of the platform bus; each only when asked for.
 """
 
 from __future__ import annotations
@@ -17,18 +17,22 @@ from emu.hw.intc.aclint import SWI_SIZE, AclintMtimer, AclintSwi
 from emu.hw.intc.plic import Plic
 from emu.hw.machine import MachineState, refused_auto, string
 from emu.hw.misc.sifive_test import SifiveTest
+from emu.hw.platform_bus import DynamicSysBusDevice, PlatformBus
 from emu.hw.riscv.boot import Boot, describe_boot, load_dtb, reserve_firmware
 from emu.hw.riscv.cpu import HartArray
-from emu.hw.riscv.virt_tree import board_tree, new_seed
 from emu.hw.rtc.goldfish import GoldfishRtc
 from emu.hw.sysbus import SysBusDevice
 from emu.hw.virtio.mmio import VirtioMmio
+from emu.hw.wakeup import WakeupSources
 from emu.options.traits import MachineTraits
+from emu.qom.device import Device
 from emu.qom.property import Bool
 from emu.qom.types import qom_type
+from emu.runstate.requests import WakeupReason
 from emu.workers.checkpoints import is_checkpoint
 from emu.workers.sbi import Sbi
 from ipc.layout import MAX_HARTS
+from ipc.sbi import SUSP_OFFERED
 
 D = TypeVar("D", bound=SysBusDevice)
 
@@ -38,13 +42,15 @@ TEST = (0x10_0000, 0x1000)
 RTC = (0x10_1000, 0x1000)
 CLINT = (0x200_0000, 0x1_0000)
 SSWI = (0x2F0_0000, 0x4000)
+PLATFORM_BUS = (0x400_0000, 0x200_0000)
 PLIC = (0xC00_0000, 0x60_0000)
 UART0 = (0x1000_0000, 0x100)
 VIRTIO = (0x1000_1000, 0x1000)  # slot 0; the others follow
 DRAM_BASE = 0x8000_0000
 
 VIRTIO_SLOTS = 8
-VIRTIO_IRQ, UART_IRQ, RTC_IRQ = 1, 10, 11
+VIRTIO_IRQ, UART_IRQ, RTC_IRQ, PLATFORM_BUS_IRQ = 1, 10, 11, 64
+PLATFORM_BUS_IRQS = 32
 TIMEBASE_HZ = 10_000_000
 
 _AIA_GUESTS = "Set number of guest MMIO pages for AIA IMSIC. Valid value should be between 0 and 7."
@@ -76,12 +82,15 @@ class VirtMachine(MachineState):
     traits = MachineTraits(
         "virtio", ("none", "virtio", "pflash"), frozenset({"cdrom"}), fw_cfg=True, numa=True, acpi=True,
     )
+    dynamic_sysbus = True
 
     aclint = Bool("aclint", False, "(TCG only) Set on/off to enable/disable emulating ACLINT devices")
     acpi = refused_auto("acpi", "Enable ACPI")
     aia = string("aia", _AIA, _aia)
     aia_guests = string("aia-guests", _AIA_GUESTS, _aia_guests)
     iommu_sys = refused_auto("iommu-sys", "Enable IOMMU platform device")
+    suspend = Bool("suspend", False, "Set on/off to enable/disable suspend to RAM (SBI SUSP) by the built-in "
+                   "firmware")  # fmt: skip
 
     def instance_init(self) -> None:
         """No board yet."""
@@ -110,6 +119,20 @@ class VirtMachine(MachineState):
         self.sbi = Sbi(self.vm.run.requests, self.vm.memory, DebugConsole(self.uart))
         self.vm.sbi = self.sbi
         self._load()
+        if self.suspend:
+            self._offer_suspend()
+
+    def _offer_suspend(self) -> None:
+        """The built-in firmware offers SUSP; who wakes the machine. Errors: OptionError."""
+        if not self.boot.builtin_sbi:
+            raise OptionError("suspend=on needs the built-in firmware: -bios default")
+        assert self.vm.header is not None
+        self.vm.header.set("sbi_flags", SUSP_OFFERED)
+        run = self.vm.run
+        sources = WakeupSources(run, self.vm.loop.deferred)
+        self.rtc.wake = sources.add(WakeupReason.RTC, self.rtc.wants_attention)
+        self.uart.wake = sources.add(WakeupReason.OTHER, self.uart.wants_attention)
+        run.on_wakeup(lambda _reason: self.sbi.woken())
 
     def _set_header(self) -> None:
         """What compiled code must know of the board."""
@@ -139,6 +162,11 @@ class VirtMachine(MachineState):
         self.virtio = [
             self._place(VirtioMmio(), VIRTIO[0] + i * VIRTIO[1], VIRTIO_IRQ + i) for i in range(VIRTIO_SLOTS)
         ]
+        self.platform_bus = self._place(
+            PlatformBus(), PLATFORM_BUS[0], num_irqs=PLATFORM_BUS_IRQS, mmio_size=PLATFORM_BUS[1]
+        )
+        for n in range(PLATFORM_BUS_IRQS):
+            self.platform_bus.connect_irq(n, self.plic.gpio_in(PLATFORM_BUS_IRQ + n))
         self.uart = self._place(Ns16550a(), UART0[0], UART_IRQ)
         port = self.serial_backend(0)
         if port is not None:
@@ -147,17 +175,25 @@ class VirtMachine(MachineState):
         self.rtc = self._place(GoldfishRtc(), RTC[0], RTC_IRQ)
 
     def _place(self, device: D, gpa: int, source: int = 0, **values: int | str) -> D:
-        device.set_properties({name.replace("_", "-"): value for name, value in values.items()})
+        for name, value in values.items():
+            setattr(device, name, value)
         device.realize_on(self.sysbus)
         device.map_mmio(0, gpa)
         if source:
             device.connect_irq(0, self.plic.gpio_in(source))
         return device
 
+    def plugged(self, device: Device) -> None:
+        """A device for the platform bus. Errors: UserError without room."""
+        assert isinstance(device, DynamicSysBusDevice)
+        self.platform_bus.link(device)
+
     # -- booting
 
     def _load(self) -> None:
         """Firmware, kernel and initrd."""
+        from emu.hw.riscv.virt_tree import board_tree  # which needs the addresses of this module
+
         boot = self.boot
         self.tree = load_dtb(self.dtb) if self.dtb else board_tree(self)
         # without harts that execute, a missing firmware is no error
@@ -172,6 +208,7 @@ class VirtMachine(MachineState):
         tree, boot, header = self.tree, self.boot, self.vm.header
         assert tree is not None
         assert header is not None
+        self.platform_bus.add_device_nodes()
         if boot.builtin_sbi:
             reserve_firmware(tree)
         describe_boot(tree.root.get_or_add("chosen"), boot, self.append)
@@ -204,10 +241,11 @@ class VirtMachine(MachineState):
 
     def reset_board(self) -> None:
         """Memory contents as after power on, a fresh seed in the tree, no call of the SBI under way."""
+        from emu.hw.riscv.virt_tree import new_seed
+
         self.sbi.reset()
         if self.tree is not None and self.boot.fdt_at:
-            new_seed(self.tree)
-            self.boot.roms.replace("fdt", self.tree.pack())
+            self.boot.roms.replace("fdt", new_seed(self.tree, self.boot.roms.data("fdt")))
         self.boot.roms.restore(self.vm.memory.write)
 
 

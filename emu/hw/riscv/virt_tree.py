@@ -37,6 +37,7 @@ def board_tree(machine: VirtMachine) -> Tree:
     for name, value in (("poweroff", PASS), ("reboot", RESET)):
         node = root.add(name).cells("value", value).cells("offset", 0)
         node.cells("regmap", test_handle).strings("compatible", f"syscon-{name}")
+    machine.platform_bus.node(root, Place(*virt.PLATFORM_BUS, virt.PLATFORM_BUS_IRQ, plic_handle))
     memory = root.add(f"memory@{virt.DRAM_BASE:x}").strings("device_type", "memory")
     memory.u64("reg", virt.DRAM_BASE, machine.ram.size)
     _cpu_nodes(root.add("cpus"), machine.bits, intcs)
@@ -92,8 +93,17 @@ def _soc_nodes(
     machine.swi.node(soc, Place(base, SWI_SIZE), intcs)
 
 
-def new_seed(tree: Tree) -> None:
-    """Fresh randomness for /chosen/rng-seed, where the tree has one: at each reset."""
+def new_seed(tree: Tree, blob: bytes) -> bytes:
+    """Fresh randomness for /chosen/rng-seed, where the tree has one, at each reset; `blob` (packed) with it.
+
+    The seed is found in the blob by its bytes: to pack a tree again takes a third of a reset.
+    """
     chosen = tree.root.find("chosen")
-    if chosen is not None and "rng-seed" in chosen.properties:
-        chosen.data("rng-seed", os.urandom(len(chosen.properties["rng-seed"])))
+    if chosen is None or not chosen.properties.get("rng-seed"):
+        return blob
+    old = bytes(chosen.properties["rng-seed"])
+    new = os.urandom(len(old))
+    chosen.data("rng-seed", new)
+    if len(old) < SEED_BYTES:  # of a tree that was given, and too short to be found for sure
+        return tree.pack()
+    return blob.replace(old, new, 1)

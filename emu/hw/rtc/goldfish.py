@@ -1,7 +1,7 @@
 """Goldfish real-time clock: nanoseconds since the epoch, one alarm.
 
 Rule: TIME_LOW latches TIME_HIGH, so that the pair is consistent; ALARM_LOW arms with the ALARM_HIGH written
-before it. 4-byte accesses only.
+before it. 4-byte accesses only. An alarm whose interrupt is enabled wakes a suspended machine.
 Source: Android emulator's GOLDFISH-VIRTUAL-HARDWARE.TXT, "Goldfish timer"; BEHAVIOUR 4.6.
 """
 
@@ -11,6 +11,7 @@ from emu.core.fdt import Node
 from emu.core.irq import OutLine
 from emu.hw.register import RegisterDevice, RegisterMap
 from emu.hw.tree import Place, device_node
+from emu.hw.wakeup import Source, never
 from emu.loop.timers import Timer
 from emu.qom.device import ResetType
 from emu.qom.types import qom_type
@@ -20,17 +21,29 @@ MASK32, MASK64 = (1 << 32) - 1, (1 << 64) - 1
 
 @qom_type("goldfish_rtc")
 class GoldfishRtc(RegisterDevice):
-    """State: alarm_ns and whether it is armed (`alarm_running`), pending and enabled interrupt."""
+    """State: alarm_ns and whether it is armed (`alarm_running`), pending and enabled interrupt.
+
+    wake: what it calls when it may have a reason to wake the machine (`wants_attention`).
+    """
 
     regs = RegisterMap(size=0x24, access=(4,), stride=4)
     irq = OutLine("alarm")
     name = "goldfish_rtc"
+
+    def instance_init(self) -> None:
+        """Nobody sleeps."""
+        self.wake: Source = never
 
     def realize(self) -> None:
         """The clock of -rtc drives it; the guest's calendar starts that far ahead of it."""
         self._clock = self.vm.rtc_clock
         self._offset_ns = self.vm.rtc_offset_ns
         self._timer = Timer(self._clock, self._fire)
+        if self._clock is self.vm.clocks.virtual:
+            # -rtc clock=vm: guest time goes on while a suspended machine sleeps, but VIRTUAL's timers rest
+            self._in_sleep = Timer(self.vm.clocks.virtual_rt, self._fire_in_sleep)
+            self.vm.run.on_suspend(self._sleep)
+            self.vm.run.on_wakeup(lambda _reason: self._in_sleep.cancel())
         self.init_irq(self.irq)
         self.reset_enter(ResetType.COLD)
 
@@ -137,13 +150,27 @@ class GoldfishRtc(RegisterDevice):
             self.alarm_running = True
             self._timer.mod_ns(self.alarm_ns - self._offset_ns)
 
+    def _sleep(self) -> None:
+        if self._timer.pending:
+            self._in_sleep.mod_ns(self._timer.expiry_ns)
+
+    def _fire_in_sleep(self) -> None:
+        if self._timer.pending:
+            self._timer.cancel()
+            self._fire()
+
     def _fire(self) -> None:
         self.alarm_running = False
         self.pending = True
         self._update_irq()
 
+    def wants_attention(self) -> bool:
+        """Whether the alarm's interrupt is there."""
+        return self.pending and self.enabled
+
     def _update_irq(self) -> None:
-        self.irq.set(self.pending and self.enabled)
+        self.irq.set(self.wants_attention())
+        self.wake()
 
     def node(self, soc: Node, place: Place) -> Node:
         """Its device tree node."""

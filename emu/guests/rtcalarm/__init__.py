@@ -1,0 +1,1 @@
+"""`rtcalarm`, a program of the initramfs: arms a real-time clock that Linux offers no `wakealarm` for."""
