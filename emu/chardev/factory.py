@@ -18,14 +18,19 @@ from emu.loop.poll import MainLoop
 
 
 class Chardevs:
-    """The character devices of one process. quit: Ctrl-A x; info: a line for the user; escape: for Ctrl-A."""
+    """The character devices of one process. quit: Ctrl-A x; escape: for Ctrl-A.
+
+    info, say: a line for the user, as something worth knowing and with the program's name alone.
+    """
 
     def __init__(
-        self, loop: MainLoop, quit: Callable[[], None], info: Callable[[str], None], escape: int = ESCAPE
-    ) -> None:
+        self, loop: MainLoop, quit: Callable[[], None], info: Callable[[str], None], escape: int = ESCAPE,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:  # fmt: skip
         self._loop = loop
         self._quit = quit
         self._info = info
+        self._say = say
         self._escape = escape
         self._open: dict[str, Chardev] = {}  # everything to be closed, base devices of muxes included
         self._muxes: dict[str, Mux] = {}
@@ -60,7 +65,7 @@ class Chardevs:
 
             log = CharLog(spec.log, spec.log_append)
         try:
-            made = opener(Opening(label, self._loop, spec, self._info, tell))
+            made = opener(Opening(label, self._loop, spec, self._info, tell, self._say))
         except UserError:
             if log is not None:
                 log.close()
