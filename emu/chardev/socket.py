@@ -2,8 +2,8 @@
 
 Rules
 - a server goes on listening when its client leaves; output without a client vanishes;
-- a client with `reconnect` tries again so many ms after each failure, the first one included, and tells of the
-  first of a row; without it, it connects now or is an error, and a peer that left does not come back;
+- a client with `reconnect` tries again so many ms after each failure, the first one included, and tells of
+  the first of a row; without it, it connects now or is an error, and a peer that left does not come back;
 - a unix socket's file is removed at exit; a file that nobody listens on is a ghost of a killed process and
   is replaced, one that somebody listens on is an error;
 - `wait` (a server's default) holds the start of the machine until a client is there, and says so.
