@@ -112,7 +112,8 @@ def test_descriptors_come_with_requests(tmp_path: Path) -> None:
     with Emu(*NONE, *server(tmp_path / "q")) as vm, Wire(tmp_path / "q") as qmp:
         qmp.negotiate()
         assert qmp.fail("getfd", fdname="x") == "No file descriptor supplied via SCM_RIGHTS"
-        qmp.send_fds(b'{"execute":"getfd","arguments":{"fdname":"x"}}', [write])
+        qmp.send_fds(b'{"execute":"getfd",', [write])
+        qmp.send(b'"arguments":{"fdname":"x"}}')
         assert qmp.reply() == {"return": {}}
         assert qmp.fail("getfd", fdname="y") == "No file descriptor supplied via SCM_RIGHTS", "it was taken"
         qmp.send_fds(b'{"execute":"add-fd","arguments":{"opaque":"r"}}', [write, read])
