@@ -72,7 +72,7 @@ def test_a_breakpoint_is_hit_by_every_hart_and_the_guest_ends_well(tmp_path: Pat
     with debugged(tmp_path, smp_elf, "-smp", "4", "-kernel", str(smp_elf), "-S") as (vm, gdb):
         assert "0x0000000000001000 in ?? ()" in gdb.greeting
         assert list(threads(gdb).values()) == ["0x0000000000001000 in ?? ()"] * 4
-        gdb.tell("break check_crc")
+        gdb.tell("break *check_crc")
         hit = []
         for _ in range(4):
             found = re.search(r"Thread (\d) hit Breakpoint 1, 0x\w+ in check_crc", gdb.tell("continue"))
@@ -97,7 +97,7 @@ def retired(gdb: GdbClient) -> dict[int, int]:
 
 def test_harts_go_on_one_by_one_and_single_steps_are_single(tmp_path: Path, smp_elf: Path) -> None:
     with debugged(tmp_path, smp_elf, "-smp", "3", "-kernel", str(smp_elf), "-S") as (_, gdb):
-        gdb.tell("break check_crc")
+        gdb.tell("break *check_crc")
         hit = re.search(r"Thread (\d) hit", gdb.tell("continue"))
         assert hit is not None
         one, *others = sorted((1, 2, 3), key=lambda n: n != int(hit[1]))
@@ -275,7 +275,7 @@ def test_the_machine_is_in_state_debug_while_gdb_has_it(tmp_path: Path, smp_elf:
     args = ("-smp", "2", "-kernel", str(smp_elf), "-S", "-qmp", f"unix:{place},server=on,wait=off")
     with debugged(tmp_path, smp_elf, *args) as (vm, gdb), contextlib.closing(Monitor(place)) as qmp:
         assert qmp.ask("query-status") == ([], {"status": "prelaunch", "running": False})
-        gdb.tell("break check_crc", "continue")
+        gdb.tell("break *check_crc", "continue")
         assert qmp.ask("query-status") == (["RESUME", "STOP"], {"status": "debug", "running": False})
         gdb.tell("stepi")
         assert qmp.ask("query-status") == (["RESUME", "STOP"], {"status": "debug", "running": False})
@@ -288,7 +288,7 @@ def test_the_machine_is_in_state_debug_while_gdb_has_it(tmp_path: Path, smp_elf:
         assert set(threads(gdb).values()) == {"0x0000000000001000 in ?? ()"}
         assert "hit Breakpoint 1" in gdb.tell("continue")
         gdb.tell("delete")
-        gdb.start("set breakpoint always-inserted on", "break barrier", "continue")
+        gdb.start("set breakpoint always-inserted on", "break *barrier", "continue")
         assert "hit Breakpoint 2" in gdb.result()
         # somebody else lets it run: the breakpoint is there, and nobody is told that does not wait
         assert qmp.ask("query-status")[1] == {"status": "debug", "running": False}
