@@ -41,7 +41,8 @@ def write_wrapper(where: Path) -> None:
 
 def version(where: Path) -> str:
     """Start `where`/run once and return the version it tells. Raises FetchError if it cannot."""
-    command = [str(where / "run"), "-nx", "-batch", "-ex", "set architecture riscv:rv64", "-ex", "show version"]
+    asked = ("set architecture riscv:rv64", "show version")
+    command = [str(where / "run"), "-nx", "-batch", *(word for each in asked for word in ("-ex", each))]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import re
 import socket
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from emu.guests import bare
@@ -299,6 +301,29 @@ def test_the_machine_is_in_state_debug_while_gdb_has_it(tmp_path: Path, smp_elf:
         assert vm.wait() == 0
 
 
+def test_a_hart_that_dies_under_the_debugger_is_told_and_a_reset_brings_it_back(tmp_path: Path) -> None:
+    image = str(_spin(tmp_path))
+    with debugged(tmp_path, None, "-smp", "2", "-bios", "none", "-kernel", image) as (vm, gdb):
+        gdb.start("continue")
+        gdb.running()
+        worker = psutil.Process(vm.pid).children()[1]
+        started = worker.cpu_times().user
+        while worker.cpu_times().user < started + 0.05:
+            time.sleep(0.005)  # one that dies before it runs is replaced, and nobody hears of it
+        worker.kill()
+        assert "received signal SIGABRT" in gdb.result()
+        assert "received signal SIGABRT" in gdb.tell("continue"), "it cannot go on, and gdb does not wait for it"
+        gdb.tell("monitor system_reset", "maintenance flush register-cache")
+        gdb.start("continue")
+        gdb.interrupt()
+        assert "received signal SIGINT" in gdb.result()
+        for thread in (1, 2):
+            gdb.tell(f"thread {thread}")
+            assert gdb.number("$t0") > 0, "both run"
+        gdb.tell("kill")
+        assert vm.wait() == 0
+
+
 def transcript(command: list[str], place: Path, elf: Path) -> str:
     """What gdb prints for the commands of the session, on a machine started by `command`."""
     args = ("-M", "virt", "-cpu", "rv64,h=false", "-smp", "1", "-display", "none", "-serial", "null",
@@ -320,5 +345,6 @@ def transcript(command: list[str], place: Path, elf: Path) -> str:
 def test_a_session_prints_what_it_prints_with_the_reference(tmp_path: Path, smp_elf: Path) -> None:
     theirs = transcript([need("qemu")], tmp_path / "theirs", smp_elf)
     ours = transcript([sys.executable, "-m", "emu"], tmp_path / "ours", smp_elf)
-    assert ours == theirs
+    differ = difflib.unified_diff(theirs.splitlines(), ours.splitlines(), lineterm="")
+    assert ours == theirs, "\n".join(differ)
     assert "Breakpoint 1, " in ours
