@@ -88,7 +88,7 @@ def qemu_process_early_options(s: Settings) -> Log:
         name_process(process)
     early.judge_sandbox(s)
     actions.judge_actions(s)
-    early.judge_fd_sets(s)
+    early.take_fd_sets(s)
     items = parse_items(s.log_items) if s.log_items is not None else frozenset()
     for name in without_effect(items):
         s.reporter.warn(f"log item '{name}' has no effect in this build")
@@ -329,8 +329,6 @@ def qemu_cleanup(e: Emulator) -> None:
     if e.monitors is not None:
         e.monitors.close()
     e.chardevs.close()
-    if e.fd_sets is not None:
-        e.fd_sets.close()
     e.log.close()
     if e.signals is not None:
         e.loop.watch(e.signals)

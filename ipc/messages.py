@@ -237,7 +237,7 @@ class Query(Message):
     seq: U32
 
 
-@message(0x07, sender=Sender.EMU, reply=Done)
+@message(0x06, sender=Sender.EMU, reply=Done)
 class Work(Message):
     """Do `item` between two instructions, running or not. Done before anything that is asked later."""
 

@@ -7,6 +7,7 @@ import os
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
 from emu.chardev.streamed import Streamed
+from emu.core.fdsets import open_path
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
 
@@ -14,7 +15,7 @@ from emu.loop.poll import MainLoop
 def open_file(path: str, flags: int) -> int:
     """A descriptor. Errors: HostError with QEMU's text."""
     try:
-        return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+        return open_path(path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise HostError(f"Could not open '{path}': {strerror(error)}") from error
 

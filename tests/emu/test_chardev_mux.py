@@ -128,3 +128,82 @@ def test_ports_of_a_mux_hear_of_the_peer_and_can_be_left() -> None:
     third.attach(fronts[0])
     mux.receive(b"!")
     assert fronts[0].got == b"to the first!"
+
+
+def focused(mux: Mux, names: str) -> list[str]:
+    """Front ends with these names on `mux`: what they hear of the keyboard and of the base, in order."""
+    told: list[str] = []
+    for name in names:
+        port = mux.port()
+        port.on_focus = lambda gained, name=name: told.append(f"{name}{'+' if gained else '-'}")  # type: ignore[misc]
+        port.on_connection = lambda on, name=name: told.append(f"{name}{'!' if on else '?'}")  # type: ignore[misc]
+        port.attach(Front())
+    return told
+
+
+def test_the_keyboard_is_taken_before_it_is_given() -> None:
+    mux = Mux("m", Base(), lambda: None)
+    told = focused(mux, "abc")
+    assert told == ["a+", "a-", "b+", "b-", "c+"]
+    told.clear()
+    mux.receive(b"\x01c\x01c")
+    assert told == ["c-", "a+", "a-", "b+"]
+
+
+def test_with_one_front_end_the_key_takes_and_gives_too() -> None:
+    mux = Mux("m", Base(), lambda: None)
+    told = focused(mux, "a")
+    mux.receive(b"\x01c")
+    assert told == ["a+", "a-", "a+"]
+
+
+def test_keys_before_the_switch_are_for_who_had_the_keyboard_then() -> None:
+    m = Muxed()
+    second = Front()
+    m.mux.port().attach(second)
+    m.mux.receive(b"one\x01ctwo")
+    assert (bytes(second.got), bytes(m.front.got)) == (b"one", b"two")
+
+
+def test_front_ends_of_the_start_hear_of_the_base_when_all_are_there() -> None:
+    base = Base()
+    base.connected = True
+    mux = Mux("m", base, lambda: None, opened=False)
+    told = focused(mux, "ab")
+    assert not mux.port().connected
+    base.on_connection(True)  # too early
+    assert told == ["a+", "a-", "b+"]
+    mux.open()
+    mux.open()
+    assert told == ["a+", "a-", "b+", "a!", "b!"]
+    assert mux.port().connected
+
+
+def test_a_fifth_front_end_leaves_nothing_behind() -> None:
+    mux = Mux("m", Base(), lambda: None)
+    focused(mux, "abcd")
+    port = mux.port()
+    with pytest.raises(UserError):
+        port.attach(Front())
+    assert not port.used
+
+
+def test_who_had_no_keyboard_leaves_unnoticed() -> None:
+    mux = Mux("m", Base(), lambda: None)
+    first, second = mux.port(), mux.port()
+    fronts = Front(), Front()
+    for port, front in zip((first, second), fronts, strict=True):
+        port.attach(front)
+    first.detach()
+    mux.receive(b"x")
+    assert fronts[1].got == b"x"
+
+
+@pytest.mark.parametrize("escape", [0x14, 0x00, 0x7F])
+def test_another_escape_key(escape: int) -> None:
+    quits: list[int] = []
+    base, front = Base(), Front()
+    mux = Mux("m", base, lambda: quits.append(1), escape=escape)
+    mux.port().attach(front)
+    mux.receive(b"\x01x" + bytes((escape, escape, escape)) + b"x")
+    assert (bytes(front.got), quits) == (b"\x01x" + bytes((escape,)), [1])

@@ -103,7 +103,8 @@ def test_help_info_can_be_read_by_tools() -> None:
 
 KEYS = (
     b"a", b"b", b"yz", b" ", b"d e", b"\r", b"\n", b"\x01", b"\x05", b"\x04", b"\x08", b"\x7f", b"\x0c",
-    b"\x0e", b"\x10", b"\x15", b"\x17", b"\x1b[A", b"\x1b[B", b"\x1b[C", b"\x1b[D", b"\x1b[1~", b"\x1b[3~", b"\x1b[4~",
+    b"\x0e", b"\x10", b"\x15", b"\x17", b"\x1b[A", b"\x1b[B", b"\x1b[C", b"\x1b[D", b"\x1b[1~",
+    b"\x1b[3~", b"\x1b[4~",
     b"\x1bOH", b"\x1bOF", b"\x1b[H", b"\x1b[F", b"\x1b[E", b"\x1bb", b"\x1bx", b"\x1b[5~", b"\x9bA",
     b"\xc3\xa4", b"\x03", b"\x14", b"\x19", b"\x00", b"\x07", b"\x1b[12;3K",
 )  # fmt: skip

@@ -12,7 +12,6 @@ from tests.lib.vm import Emu
 from tests.system.test_linux import no_complaint
 
 BOOT_S, SOON_S = 240, 60
-MODERN = ("-global", "virtio-mmio.force-legacy=false")
 # Times are guest time, which goes on while a loaded host lets the guest wait
 FEED = b"watchdog -F -T 5 -t 500ms /dev/watchdog & D=$!\n"
 
@@ -22,7 +21,7 @@ def linux(folder: Path, harts: int, *more: str) -> Emu:
     return Emu(
         "-M", "virt", "-smp", str(harts), "-m", "512M", "-nographic", "-monitor", "none",
         "-kernel", need("linux"), "-initrd", need("initrd-modules"),
-        "-append", "console=ttyS0 test=shell,powerkey",
+        "-append", "console=ttyS0 test=shell,powerkey", "-global", "virtio-mmio.force-legacy=false",
         "-device", "virtio-keyboard-device", "-device", "allwinner-wdt-sun6i",
         "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", *more,
     )  # fmt: skip
@@ -41,7 +40,7 @@ def power_off_by_button(vm: Emu, qmp: Qmp) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_hanging_kernel_is_reset_by_its_watchdog_and_a_healthy_one_powers_off(tmp_path: Path) -> None:
-    with linux(tmp_path, 1, *MODERN) as vm, Qmp(tmp_path / "qmp") as qmp:
+    with linux(tmp_path, 1) as vm, Qmp(tmp_path / "qmp") as qmp:
         vm.expect(rb"SHELL on ttyS0", BOOT_S)
         vm.send(FEED + b"sleep 6; echo ST''ILL here\n")
         vm.expect(rb"\nSTILL here", SOON_S)
@@ -58,7 +57,7 @@ def test_a_hanging_kernel_is_reset_by_its_watchdog_and_a_healthy_one_powers_off(
 @pytest.mark.timeout(600)
 def test_four_harts_live_with_a_watchdog_that_only_tells(tmp_path: Path) -> None:
     """Starved, it tells; closed with its magic, it does not; paused, guest time stands and it too."""
-    with linux(tmp_path, 4, *MODERN, "-action", "watchdog=none") as vm, Qmp(tmp_path / "qmp") as qmp:
+    with linux(tmp_path, 4, "-action", "watchdog=none") as vm, Qmp(tmp_path / "qmp") as qmp:
         vm.expect(rb"SHELL on ttyS0", BOOT_S)
         vm.send(FEED + b"sleep 1; kill -9 $D; echo ST''ARVED\n")
         vm.expect(rb"\nSTARVED", SOON_S)
@@ -68,14 +67,3 @@ def test_four_harts_live_with_a_watchdog_that_only_tells(tmp_path: Path) -> None
         assert qmp.events.count("WATCHDOG") == 1
         power_off_by_button(vm, qmp)
         no_complaint(vm.console)
-
-
-def test_on_a_legacy_transport_linux_has_no_keyboard_and_panic_1_reboots(tmp_path: Path) -> None:
-    """Its driver wants VERSION_1. The panic's reboot is a shutdown here."""
-    with linux(tmp_path, 1, "-no-reboot") as vm, Qmp(tmp_path / "qmp") as qmp:
-        vm.expect(rb"SHELL on ttyS0", BOOT_S)
-        vm.send(b"ls -d /dev/input/event*; dmesg | grep virtio_input\n")
-        vm.expect(rb"No such file", SOON_S)
-        vm.send(b"echo 1 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger\n")
-        assert qmp.wait("SHUTDOWN") == {"guest": True, "reason": "guest-reset"}
-        assert vm.wait(SOON_S) == 0

@@ -120,8 +120,8 @@ def test_descriptors_come_with_requests(tmp_path: Path) -> None:
         qmp.send_fds(b'{"execute":"add-fd","arguments":{"fdset-id":7}}', [write])
         qmp.reply()
         sets = qmp.ask("query-fdsets")
-        assert [(one["fdset-id"], len(one["fds"])) for one in sets] == [(0, 1), (7, 1)]
-        assert sets[0]["fds"] == [{"fd": added["fd"], "opaque": "r"}]
+        assert [(one["fdset-id"], len(one["fds"])) for one in sets] == [(7, 1), (0, 1)]
+        assert sets[1]["fds"] == [{"fd": added["fd"], "opaque": "r"}]
         os.close(write)
         qmp.ask("remove-fd", fdset_id=0)
         qmp.ask("remove-fd", fdset_id=7)

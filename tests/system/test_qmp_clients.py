@@ -1,4 +1,4 @@
-"""The package `qemu.qmp`, which people and QEMU's own tests use, drives the real program; so does qmp-shell."""
+"""The package `qemu.qmp`, which QEMU's own tests use, drives the real program; so does its qmp-shell."""
 
 from __future__ import annotations
 

@@ -47,11 +47,10 @@ def parse_uuid(text: str) -> str | None:
     return text.lower() if all(c in "0123456789abcdefABCDEF" for c in "".join(parts)) else None
 
 
-@option("add-fd", args="fd=fd,set=set[,opaque=opaque]", group="add-fd", after="numa", status=Status.CHECKED,
-        why="no file name of a device can mean a descriptor of a set yet",
-        help="add the open descriptor 'fd' to the set number 'set'")  # fmt: skip
+@option("add-fd", args="fd=fd,set=set[,opaque=opaque]", group="add-fd", after="numa",
+        help="add the open descriptor 'fd' to the set number 'set': /dev/fdset/'set' names it")  # fmt: skip
 def add_fd(s: Settings, arg: str) -> None:
-    """Judged in `early.judge_fd_sets`."""
+    """Done in `early.take_fd_sets`."""
     s.parse("add-fd", arg)
 
 
