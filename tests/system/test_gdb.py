@@ -312,7 +312,7 @@ def test_a_hart_that_dies_under_the_debugger_is_told_and_a_reset_brings_it_back(
             time.sleep(0.005)  # one that dies before it runs is replaced, and nobody hears of it
         worker.kill()
         assert "received signal SIGABRT" in gdb.result()
-        assert "received signal SIGABRT" in gdb.tell("continue"), "it cannot go on, and gdb does not wait for it"
+        assert "received signal SIGABRT" in gdb.tell("continue"), "nothing runs, and gdb does not wait"
         gdb.tell("monitor system_reset", "maintenance flush register-cache")
         gdb.start("continue")
         gdb.interrupt()
