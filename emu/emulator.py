@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from emu.accel.accel import Accel
     from emu.chardev.factory import Chardevs
     from emu.core.log import Log
+    from emu.gdbstub.server import GdbServer
     from emu.hw.machine import MachineState
     from emu.loop.notify import Signals
     from emu.loop.poll import MainLoop
-    from emu.monitor.fdsets import FdSets
     from emu.monitor.monitors import Monitors
     from emu.options.clock import RtcConfig
     from emu.options.default_devices import DefaultDevices
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Emulator:
     """What the phases make, one after the other.
 
-    monitors: None if there are none. fd_sets: None until somebody hands descriptors over.
+    monitors: None if there are none.
     """
 
     settings: Settings
@@ -43,9 +43,9 @@ class Emulator:
     drives: list[Drive] = field(default_factory=list)
     accel: Accel | None = None
     vm: Vm | None = None
+    gdb: GdbServer | None = None
     signals: Signals | None = None
     monitors: Monitors | None = None
-    fd_sets: FdSets | None = None
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
 
     @property

@@ -25,6 +25,7 @@ from emu.report import Reporter
 
 if TYPE_CHECKING:
     from emu.core.log import Log
+    from emu.daemon import Daemon
     from emu.options.settings import Settings
     from emu.vm import Vm
     from ipc.engine import Engine
@@ -40,7 +41,7 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
     qemu_validate_options(settings)
     log = qemu_process_early_options(settings)
     qemu_process_help_options(settings)
-    write_pidfile(settings)
+    daemon = qemu_maybe_daemonize(settings)
     emulator = qemu_create_machine(settings, log)
     try:
         qemu_create_early_backends(emulator)
@@ -53,6 +54,8 @@ def qemu_init(argv: Sequence[str], reporter: Reporter) -> Emulator:
             qemu_exit_preconfig(emulator)
         else:
             take_signals(emulator)
+        if daemon is not None:
+            daemon.ready(keep_errors=bool(log.items))
         emulator.chardevs.all_attached()
     except BaseException:
         qemu_cleanup(emulator)
@@ -85,7 +88,7 @@ def qemu_process_early_options(s: Settings) -> Log:
         name_process(process)
     early.judge_sandbox(s)
     actions.judge_actions(s)
-    early.judge_fd_sets(s)
+    early.take_fd_sets(s)
     items = parse_items(s.log_items) if s.log_items is not None else frozenset()
     for name in without_effect(items):
         s.reporter.warn(f"log item '{name}' has no effect in this build")
@@ -122,6 +125,17 @@ def _device_help(s: Settings, driver: str, where: tuple[str, ...]) -> str:
 def data_dirs(s: Settings) -> list[str]:
     """Where -bios looks for a name that is no file."""
     return [*s.data_dirs, *(d for d in DATA_DIRS if Path(d).is_dir())]
+
+
+def qemu_maybe_daemonize(s: Settings) -> Daemon | None:
+    """-daemonize, and -pidfile with the pid of the process that stays."""
+    daemon = None
+    if s.daemonize is not None:
+        from emu.daemon import Daemon
+
+        daemon = Daemon()
+    write_pidfile(s)
+    return daemon
 
 
 def write_pidfile(s: Settings) -> None:
@@ -217,6 +231,7 @@ def qemu_init_board(e: Emulator) -> Vm:
     assert e.accel is not None
     host = Host(
         e.loop, e.log, e.reporter.say, e.chardevs, e.rtc, e.accel.executes, data_dirs(e.settings), e.serial,
+        e.settings.daemonize is not None,
     )  # fmt: skip
     vm = e.vm = e.machine.vm = Vm(host, e.run, e.late, lambda: _engine(e))
     vm.machine = e.machine
@@ -259,6 +274,8 @@ def qemu_machine_creation_done(e: Emulator, vm: Vm) -> None:
     if e.settings.qtest is not None:
         _start_qtest(e, vm)
     take_signals(e)
+    if e.settings.gdbs:
+        _start_gdb(e)
     if e.settings.autostart:
         vm.run.vm_start()
 
@@ -291,6 +308,19 @@ def _start_qtest(e: Emulator, vm: Vm) -> None:
     Qtest(vm, port, log)
 
 
+def _start_gdb(e: Emulator) -> None:
+    """-gdb and -s; of several the last one serves."""
+    from emu.gdbstub.server import gdbserver_start
+
+    for said in e.settings.gdbs:
+        e.settings.where = said.where
+        try:
+            gdbserver_start(e, said.text)
+        except UserError as error:
+            raise error.at(said.where) from None
+    e.settings.where = ()
+
+
 def qemu_cleanup(e: Emulator) -> None:
     """The end, in QEMU's order: harts, character devices, the rest. Twice does no harm."""
     vm, e.vm = e.vm, None
@@ -299,8 +329,6 @@ def qemu_cleanup(e: Emulator) -> None:
     if e.monitors is not None:
         e.monitors.close()
     e.chardevs.close()
-    if e.fd_sets is not None:
-        e.fd_sets.close()
     e.log.close()
     if e.signals is not None:
         e.loop.watch(e.signals)

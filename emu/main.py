@@ -111,4 +111,6 @@ def qemu_main_loop(e: Emulator) -> int:
     """Turns of the loop until something ends the machine: exit status."""
     while (status := e.run.should_exit()) is None:
         e.loop.wait()
+    if e.gdb is not None:
+        e.gdb.exited(status)
     return status

@@ -63,6 +63,7 @@ class Host:
     executes: bool = True  # whether harts run guest code
     data_dirs: list[str] = field(default_factory=list)  # where firmware is searched
     serial: list[str] = field(default_factory=list)  # labels of the serial ports' devices, "" for none
+    background: bool = False  # standard streams will be let go
     print_line: Callable[[str], None] = print_line
 
 
@@ -164,6 +165,7 @@ class Vm:
         self.header: View | None = None
         self.fleet: Fleet | None = None
         self.sbi: SbiHandler | None = None
+        self.on_debug: list[Callable[[int], None]] = []  # told which hart, before the machine stops
         self.hand_clock: HandClock | None = None
         self.ready = False  # the machine is complete: devices that come now are hotplugged
         self._load_engine = load_engine
@@ -239,9 +241,9 @@ class Vm:
         with for_the_user():
             fleet = Fleet(
                 self.control, self.engine, regions, self.ram, self.space, self._sbi_call, self.host.log_line,
-                lambda loss: self._lost(loss), self._reached,
+                lambda loss: self._lost(loss), self._reached, on_debug=self._debugged,
             )  # fmt: skip
-        fleet.trace_to(self.log.fileno())
+        fleet.trace_to(self.log.fileno(), errors=not self.host.background or bool(self.log.items))
         self.trace()
         return fleet
 
@@ -270,6 +272,12 @@ class Vm:
 
     def _lost(self, loss: HartLoss) -> None:
         self.run.hart_lost(loss)
+
+    def _debugged(self, hart: int) -> None:
+        """A hart stands at a breakpoint, or has done its step (cpu_handle_guest_debug)."""
+        for handler in list(self.on_debug):
+            handler(hart)
+        self.run.requests.debug_request()
 
     def _sbi_call(self, hart: int, eid: int, fid: int, args: tuple[int, ...]) -> Answer | None:
         assert self.sbi is not None
@@ -353,11 +361,11 @@ class Vm:
     def start(self) -> None:
         """Fork the workers, reset everything; stopped. Errors: HostError."""
         if self.fleet is not None:
-            from emu.workers.fleet import StartFailed
+            from emu.workers.fleet import WorkerFailed
 
             try:
                 self.fleet.start()
-            except StartFailed as error:
+            except WorkerFailed as error:
                 raise HostError(str(error)) from error
             self.fleet.attach(self.loop)
         with for_the_user():

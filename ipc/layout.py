@@ -136,6 +136,8 @@ FETCH_ENTRIES = 256
 SATP_SLOTS = 4
 PMP_ENTRIES = 16
 TRIGGERS = 4
+BREAKS = 256
+PAGE_HALVES = 2048  # halfwords of a guest page
 MROM_BYTES = 0xF000
 
 HEADER = Struct("header", 4096, (
@@ -179,10 +181,16 @@ HEADER = Struct("header", 4096, (
     Field("plic_enable", 4, PLIC_WORDS * MAX_HARTS * 2, ANY, "PLIC_WORDS words for each context hart*2 + S"),
     Field("plic_threshold", 4, MAX_HARTS * 2, ANY, "0..7 per context"),
     Field("kick_fd", 4, MAX_HARTS, BOOT, "sending end of each hart's mailbox, one number in all workers"),
+    Field("sstep", 8, 1, EMU, "SSTEP_* bits: what a single step leaves out"),
+    Field("break_count", 8, 1, EMU, "breakpoints; break_* change only while every hart is stopped"),
+    Field("break_gva", 8, BREAKS, EMU, "their addresses"),
+    Field("break_map", 8, PAGE_HALVES // 64, EMU, "a bit for each halfword of a page: one of them lies so"),
+    Field("break_version", 8, 1, EMU, "counts the changes"),
     Field("mrom", 1, MROM_BYTES, BOOT, "mask ROM at guest physical 0x1000"),
 ))
 
 REGION_WRITE, REGION_ROM = 1, 2
+SSTEP_ENABLE, SSTEP_NOIRQ, SSTEP_NOTIMER = 1, 2, 4
 
 HART = Struct("hart", 4096, (
     # -- architectural state; the first fields are near the slot's base, where compiled code reaches them
@@ -268,6 +276,8 @@ HART = Struct("hart", 4096, (
     Field("acked_gen", 8, 1, VCPU, "the generation this hart last acknowledged"),
     Field("worker_pid", 4, 1, VCPU, "process id of the worker"),
     Field("exit_reason", 4, 1, VCPU, "EXIT_*"),
+    Field("debug_gen", 8, 1, VCPU, "the generation under which the hart last stopped for a debugger"),
+    Field("debug_why", 4, 1, VCPU, "Debug: what for"),
     # -- exit record and MMIO mailbox
     Field("exit_gpa", 8, 1, VCPU, "guest physical byte address; MMIO exits"),
     Field("exit_value", 8, 1, VCPU, "value stored, zero above the width"),
@@ -339,6 +349,8 @@ HART = Struct("hart", 4096, (
     Field("load_tlb", 8, 2 * TLB_ENTRIES, VCPU, "{tag, host - gva}"),
     Field("store_tlb", 8, 2 * TLB_ENTRIES, VCPU, "{tag, host - gva}"),
     Field("fetch_tlb", 8, 4 * FETCH_ENTRIES, VCPU, "{tag, record base, pcb, decoded page}"),
+    Field("break_seen", 8, 1, VCPU, "break_version that decoded pages are in accord with"),
+    Field("break_had", 8, PAGE_HALVES // 64, VCPU, "break_map then"),
 ))
 
 
@@ -357,6 +369,7 @@ class Want(enum.IntEnum):
     RUN = 1
     RESET = 2
     QUIT = 3
+    STEP = 4  # as RUN, but one instruction; then the hart waits, as at a breakpoint
 
 
 class Exit(enum.IntEnum):
@@ -374,6 +387,13 @@ class Exit(enum.IntEnum):
     RING = 9  # posted ring has entries and main sleeps: ring main's doorbell, go on
     TRACE = 10  # trace_* hold something for the log; go on afterwards
     STORM = 11  # an exact run has taken many traps and retired nothing between; go on, if you like
+
+
+class Debug(enum.IntEnum):
+    """`debug_why`: what a hart stopped for."""
+
+    BREAKPOINT = 1  # pc is at it; the instruction has not run
+    STEP = 2
 
 
 class Fault(enum.IntEnum):

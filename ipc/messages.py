@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Annotated, TypeVar, dataclass_transform, get_args, get_type_hints
 
-from ipc.layout import MAX_HARTS, HartState
+from ipc.layout import MAX_HARTS, Debug, HartState
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,15 @@ class Done(Message):
     seq: U32
 
 
+@message(0x25, sender=Sender.VCPU)
+class Debugged(Message):
+    """The hart has stopped for a debugger, under generation `gen`, and waits for the next request."""
+
+    hart: Hart
+    gen: U64
+    why: Annotated[int, Range(min(Debug), max(Debug))]
+
+
 # -- main -> hart
 
 
@@ -210,6 +219,13 @@ class Reset(Message):
 @message(0x04, sender=Sender.EMU, reply=Ack)
 class Quit(Message):
     """Stop, acknowledge, end the process with status 0."""
+
+    gen: U64
+
+
+@message(0x08, sender=Sender.EMU, reply=Ack)
+class Step(Message):
+    """Run one instruction, or take the trap or interrupt that comes instead; then Debugged, and wait."""
 
     gen: U64
 

@@ -53,11 +53,13 @@ def own_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def close_others(keep: Iterable[int]) -> None:
-    """Close every descriptor but standard error and `keep`; standard input and output become /dev/null."""
+def close_others(keep: Iterable[int], errors: bool = True) -> None:
+    """Close every descriptor but `keep` and, with `errors`, standard error; other streams become /dev/null."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
+    if not errors:
+        os.dup2(null, 2)
     at = 3
     for fd in sorted(set(keep)):
         if fd >= at:
@@ -77,7 +79,7 @@ def run_worker(parts: Parts) -> NoReturn:
     die_with_parent(parts.parent)
     own_signals()
     gc.disable()  # a collection would touch, and so copy, every page inherited from main
-    close_others(parts.fds())
+    close_others(parts.fds(), parts.errors)
     name_process(f"emu-hart{parts.hart}")
     ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
 

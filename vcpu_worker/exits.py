@@ -17,8 +17,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ipc.layout import Exit
-from ipc.messages import FatalKind
+from ipc.layout import SSTEP_NOIRQ, Debug, Exit
+from ipc.messages import Debugged, FatalKind
 from vcpu_worker.trace import report
 
 if TYPE_CHECKING:
@@ -118,8 +118,37 @@ def go_on(w: Worker) -> None:
 
 @on_exit(Exit.DEBUG)
 def debug(w: Worker) -> None:
-    """A breakpoint, and no debugger to tell: nobody can have set one."""
-    raise HartLost(FatalKind.ENGINE, 0, "stopped at a breakpoint, but no debugger is attached")
+    """A breakpoint: tell main, which stops the machine."""
+    stop_for_debugger(w, Debug.BREAKPOINT)
+
+
+def stop_for_debugger(w: Worker, why: Debug) -> None:
+    """Say why (the slot is the level, the message the edge), and wait until main wants something.
+
+    Main takes it only while nothing newer than this generation is asked: a stop that was under way comes
+    first, and then a breakpoint is hit again after the resume.
+    """
+    w.slot.set("debug_why", why)
+    w.slot.set("debug_gen", w.acked)
+    w.send(Debugged(w.hart, w.acked, why))
+    while not w.request_pending():
+        w.wait(-1)
+
+
+def step(w: Worker) -> None:
+    """Want.STEP: one instruction, or the trap it takes, or an interrupt if those are not masked."""
+    call, h = w.engine.call, w.address
+    irq = 0 if w.sstep & SSTEP_NOIRQ else call("pending_irq", h)
+    if irq:
+        call("interrupt_enter", h, irq - 1)
+    else:
+        while (reason := call("run_step", h)) in (Exit.MMIO, Exit.SBI, Exit.NONE):
+            HANDLERS[reason](w)
+            if w.request_pending():
+                return  # the instruction is finished with the stop, or has not begun
+        if reason == Exit.FATAL:
+            HANDLERS[reason](w)
+    stop_for_debugger(w, Debug.STEP)
 
 
 @on_exit(Exit.FATAL)

@@ -65,6 +65,7 @@ class Parts:
     main_bell: Bell
     kick_fds: tuple[int, ...]  # sending ends of all mailboxes, by hart
     log_fd: int = -1  # where Exit.TRACE writes; -1: nowhere
+    errors: bool = True  # whether standard error is kept: a daemon's children must let it go
 
     def fds(self) -> set[int]:
         """Descriptors the worker keeps, besides standard error."""

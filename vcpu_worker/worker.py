@@ -22,7 +22,7 @@ from ipc.doorbell import Waiter
 from ipc.errors import PeerGone
 from ipc.layout import HartState, Want
 from ipc.messages import Ack, Done, Fatal, FatalKind, Message, Query, Ready, Report, Sender, Work, WorkItem
-from vcpu_worker.exits import HANDLERS, HartLost
+from vcpu_worker.exits import HANDLERS, HartLost, step
 from vcpu_worker.parts import Parts
 from vcpu_worker.setup import PrivatePart
 
@@ -38,10 +38,12 @@ class Worker:
         self.engine = parts.engine
         self.address = parts.control.hart_address(parts.hart)
         self.slot = parts.control.hart(parts.hart)
+        self._header = parts.control.header
         self.main_bell = parts.main_bell
         self.bell = parts.bell
         self.state = HartState.STOPPED
         self.acked = parts.gen
+        self.stepping = False
         self.quitting = False
         self.messages = 0
         self.sleeps = 0
@@ -60,6 +62,8 @@ class Worker:
             while not self.quitting:
                 if self.request_pending():
                     self._obey()
+                elif self.stepping:
+                    step(self)
                 elif self.state is HartState.RUNNING:
                     HANDLERS[self.engine.run(self.address)](self)
                 else:
@@ -89,7 +93,8 @@ class Worker:
         # thing under the older generation is only done again
         gen = self.slot.get("wanted_gen")
         want = Want(self.slot.get("wanted"))
-        if want is Want.RUN:
+        self.stepping = want is Want.STEP
+        if want in (Want.RUN, Want.STEP):
             self.state = HartState.RUNNING
         else:
             self._stop(want)
@@ -106,6 +111,11 @@ class Worker:
         self.slot.set("mmio_ready", 0)
         self.state = HartState.STOPPED
         self.quitting = want is Want.QUIT
+
+    @property
+    def sstep(self) -> int:
+        """SSTEP_* bits."""
+        return self._header.get("sstep")
 
     # -- what wakes us
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 from emu.errors import HostError, UserError, strerror
@@ -80,10 +80,18 @@ class Address:
         return [(family, cast(Where, where)) for family, _, _, _, where in found]
 
 
+def too_long(path: str) -> HostError:
+    """The error for a unix path that no address has room for."""
+    hint = f"Path must be less than {_ABSTRACT_BYTES + 1} bytes"
+    return HostError(f"UNIX socket path '{path}' is too long", hint)
+
+
 def connect(address: Address) -> socket.socket:
     """A connected socket. Errors: HostError with QEMU's text."""
     if address.fd:
         return _given(address)
+    if len(os.fsencode(address.path)) > _ABSTRACT_BYTES:
+        raise too_long(address.path)
     error: OSError | None = None
     for family, where in address.candidates(passive=False):
         s = socket.socket(family, socket.SOCK_STREAM)
@@ -121,6 +129,8 @@ def listen(address: Address, backlog: int = 1) -> socket.socket:
         s = _given(address)
         s.setblocking(False)
         return s
+    if len(os.fsencode(address.path)) > _ABSTRACT_BYTES:
+        raise too_long(address.path)
     error: OSError | None = None
     for family, where in address.candidates(passive=True):
         for at in _ports(where, address.to):
@@ -151,6 +161,14 @@ def _ports(where: Where, to: int) -> list[Where]:
         return [where]
     return [(where[0], port) if len(where) == 2 else (where[0], port, where[2], where[3])
             for port in range(where[1], to + 1)]
+
+
+def listening_at(address: Address, listener: socket.socket) -> Address:
+    """The address as it came out: a name resolved, a port chosen by the host."""
+    if address.path or address.fd:
+        return address
+    at = listener.getsockname()
+    return replace(address, host=at[0], port=str(at[1]))
 
 
 def _given(address: Address) -> socket.socket:

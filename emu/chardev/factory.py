@@ -11,7 +11,7 @@ from collections.abc import Callable
 from emu.chardev.base import Chardev
 from emu.chardev.mux import ESCAPE, Mux
 from emu.chardev.registry import Opening, driver, to_stdout
-from emu.chardev.spec import Spec
+from emu.chardev.spec import MUX, Spec
 from emu.errors import OptionError, UserError
 from emu.loop.notify import Signals
 from emu.loop.poll import MainLoop
@@ -41,6 +41,8 @@ class Chardevs:
         """
         if label in self:
             raise OptionError(f"Chardev with id '{label}' already exists")
+        if spec.backend == MUX:
+            return self.make_mux(label, spec.chardev)
         name = f"{label}-base" if spec.mux else label
         made = self._backend(spec, name, tell)
         self._open[name] = made
@@ -68,7 +70,7 @@ class Chardevs:
             made.take_terminal(self._terminal)
         return made
 
-    def make_mux(self, label: str, base: str) -> None:
+    def make_mux(self, label: str, base: str) -> Chardev:
         """A multiplexer on the device `base`, which is there. Errors: UserError."""
         if label in self:
             raise OptionError(f"Chardev with id '{label}' already exists")
@@ -76,6 +78,7 @@ class Chardevs:
         if found is None:
             raise UserError(f"mux: base chardev {base} not found")
         self._muxes[label] = Mux(label, found, self._quit, self._escape, opened=self._started)
+        return found
 
     # -- finding
 

@@ -6,7 +6,8 @@ import os
 
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
-from emu.chardev.stream import Stream
+from emu.chardev.streamed import Streamed
+from emu.core.fdsets import open_path
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
 
@@ -14,54 +15,24 @@ from emu.loop.poll import MainLoop
 def open_file(path: str, flags: int) -> int:
     """A descriptor. Errors: HostError with QEMU's text."""
     try:
-        return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+        return open_path(path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise HostError(f"Could not open '{path}': {strerror(error)}") from error
 
 
-class FileChardev(Chardev):
+class FileChardev(Streamed):
     """Output to `path`, emptied first unless `append`."""
 
     filename = "file"
-    connected = True
-    offers_oob = True
 
     def __init__(
         self, label: str, loop: MainLoop, path: str, append: bool = False, input_path: str | None = None
     ) -> None:
-        super().__init__(label)
+        super().__init__(label, loop)
         in_fd = -1 if input_path is None else open_file(input_path, os.O_RDONLY)
         # O_NONBLOCK with O_WRONLY on a fifo that nobody reads fails at once, instead of hanging
         out = open_file(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC))
-        self._stream = Stream(
-            loop, in_fd, out, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
-            lambda: self.frontend.backend_writable(), lambda: None,
-        )  # fmt: skip
-
-    def put(self, data: bytes) -> int:
-        """To the file."""
-        return self._stream.write(data)
-
-    def watch_writable(self) -> None:
-        """As `Chardev`."""
-        self._stream.watch_writable()
-
-    @property
-    def reachable(self) -> bool:
-        """Until the end of the input."""
-        return not self._stream.ended
-
-    def flush(self) -> None:
-        """As `Chardev`."""
-        self._stream.flush()
-
-    def accept_input(self) -> None:
-        """As `Chardev`."""
-        self._stream.accept_input()
-
-    def close(self) -> None:
-        """Write the rest."""
-        self._stream.close()
+        self.open_stream(in_fd, out)
 
 
 @char_driver("file")

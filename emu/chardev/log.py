@@ -18,7 +18,7 @@ class CharLog:
         try:
             self._fd = os.open(path, flags, 0o666)
         except OSError as error:
-            raise HostError(f"Unable to open logfile {path}: {strerror(error)}") from error
+            raise HostError(f"Could not create '{path}': {strerror(error)}") from error
 
     def write(self, data: bytes) -> None:
         """Keep it. A full disk ends the copy, not the machine."""

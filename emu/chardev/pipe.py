@@ -11,42 +11,21 @@ import os
 
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
-from emu.chardev.stream import Stream
+from emu.chardev.streamed import Streamed
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
 
 _FLAGS = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-class Pipe(Chardev):
+class Pipe(Streamed):
     """Errors: HostError with QEMU's text."""
 
     filename = "pipe"
-    connected = True
 
     def __init__(self, label: str, loop: MainLoop, path: str) -> None:
-        super().__init__(label)
-        in_fd, out_fd = _open(path)
-        self._stream = Stream(
-            loop, in_fd, out_fd, lambda: self.frontend.can_receive(),
-            lambda data: self.frontend.receive(data), lambda: self.frontend.backend_writable(), lambda: None,
-        )  # fmt: skip
-
-    def put(self, data: bytes) -> int:
-        """To the pipe."""
-        return self._stream.write(data)
-
-    def watch_writable(self) -> None:
-        """As `Chardev`."""
-        self._stream.watch_writable()
-
-    def accept_input(self) -> None:
-        """As `Chardev`."""
-        self._stream.accept_input()
-
-    def close(self) -> None:
-        """Write the rest."""
-        self._stream.close()
+        super().__init__(label, loop)
+        self.open_stream(*_open(path))
 
 
 def _open(path: str) -> tuple[int, int]:

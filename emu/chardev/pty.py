@@ -13,7 +13,7 @@ import tty
 
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
-from emu.chardev.stream import Stream
+from emu.chardev.streamed import Streamed
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
 from emu.loop.timers import MS, Timer
@@ -21,15 +21,13 @@ from emu.loop.timers import MS, Timer
 LOOK_EVERY_MS = 1000
 
 
-class Pty(Chardev):
-    """`filename` names the side to open. link: a symbolic link to it, "" for none, removed at the end."""
+class Pty(Streamed):
+    """`filename` names the side to open."""
 
-    offers_oob = True
     reachable = True  # it may be opened at any time
 
-    def __init__(self, label: str, loop: MainLoop, link: str = "") -> None:
-        super().__init__(label)
-        self._loop = loop
+    def __init__(self, label: str, loop: MainLoop) -> None:
+        super().__init__(label, loop)
         try:
             self._master, slave = os.openpty()
         except OSError as error:
@@ -39,75 +37,38 @@ class Pty(Chardev):
         self.filename = f"pty:{self.path}"
         os.close(slave)
         os.set_blocking(self._master, False)
-        self._link = os.path.abspath(link) if link else ""
-        if link:
-            self._make_link(link)
-        self._stream: Stream | None = None
+        self._link = ""
         self._timer = Timer(loop.clocks.realtime, self._look, MS)
         self._look()
 
-    @property
-    def connected(self) -> bool:  # type: ignore[override]  # it changes as the other side is opened
-        """Whether somebody has the other side open."""
-        return self._stream is not None
-
-    def _make_link(self, link: str) -> None:
+    def make_link(self, link: str) -> None:
+        """A symbolic link to it, removed at the end. Errors: HostError."""
         try:
             os.symlink(self.path, link)
         except OSError as error:
-            os.close(self._master)
             raise HostError(f"Failed to create PTY symlink: {strerror(error)}") from error
+        self._link = os.path.abspath(link)
 
     def _look(self) -> None:
         poll = select.poll()
         poll.register(self._master, select.POLLOUT)
         events = poll.poll(0)
         if events and events[0][1] & select.POLLHUP:
-            self._timer.mod(self._loop.clocks.realtime.now_ns() // MS + LOOK_EVERY_MS)
+            self._timer.mod(self.loop.clocks.realtime.now_ns() // MS + LOOK_EVERY_MS)
             return
         fd = os.dup(self._master)
-        self._stream = Stream(
-            self._loop, fd, fd, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
-            lambda: self.frontend.backend_writable(), self._ended,
-        )  # fmt: skip
+        self.open_stream(fd, fd, self._ended)
         self.on_connection(True)
 
     def _ended(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is None:
-            return
-        stream.close()
-        self.on_connection(False)
-        self.frontend.backend_writable()
-        self._look()
-
-    def put(self, data: bytes) -> int:
-        """To the other side, if it is open."""
-        return self._stream.write(data) if self._stream else len(data)
-
-    def watch_writable(self) -> None:
-        """As `Chardev`."""
-        if self._stream:
-            self._stream.watch_writable()
-        else:
-            self.frontend.backend_writable()
-
-    def flush(self) -> None:
-        """As `Chardev`."""
-        if self._stream:
-            self._stream.flush()
-
-    def accept_input(self) -> None:
-        """As `Chardev`."""
-        if self._stream:
-            self._stream.accept_input()
+        if self.stream is not None:
+            self.drop_stream()
+            self._look()
 
     def close(self) -> None:
         """Write the rest; the other side sees a hang-up."""
         self._timer.cancel()
-        stream, self._stream = self._stream, None
-        if stream:
-            stream.close()
+        super().close()
         os.close(self._master)
         if self._link:
             _remove_link(self._link, self.path)
@@ -125,6 +86,12 @@ def _remove_link(link: str, target: str) -> None:
 @char_driver("pty")
 def open_pty(o: Opening) -> Chardev:
     """Who asked for it is told where it is."""
-    made = Pty(o.label, o.loop, o.spec.path)
+    made = Pty(o.label, o.loop)
     o.tell(f"char device redirected to {made.path} (label {o.label})\n")
+    if o.spec.path:
+        try:
+            made.make_link(o.spec.path)
+        except HostError:
+            made.close()
+            raise
     return made

@@ -76,7 +76,9 @@ def driver(name: str) -> Opener | None:
 
 
 def driver_names() -> list[str]:
-    """All of them, sorted."""
+    """All of them, sorted, with those that are no driver of their own: the multiplexer, old names."""
+    from emu.chardev.spec import ALIASES, MUX
+
     for name in _modules():
         driver(name)
-    return sorted(_DRIVERS)
+    return sorted((*_DRIVERS, *ALIASES, MUX))

@@ -12,43 +12,27 @@ import tty
 
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
-from emu.chardev.stream import Stream
+from emu.chardev.streamed import Streamed
 from emu.errors import HostError, strerror
 from emu.loop.poll import MainLoop
 
 TIOCSBRK, TIOCCBRK = 0x5427, 0x5428  # which Python does not name
 
 
-class SerialLine(Chardev):
+class SerialLine(Streamed):
     """Errors: HostError with QEMU's text."""
 
     filename = "serial"
-    connected = True
 
     def __init__(self, label: str, loop: MainLoop, path: str) -> None:
-        super().__init__(label)
+        super().__init__(label, loop)
         try:
             fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
             raise HostError(f"Could not open '{path}': {strerror(error)}") from error
         self._fd = fd
         _configure(fd)
-        self._stream = Stream(
-            loop, fd, fd, lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
-            lambda: self.frontend.backend_writable(), lambda: None,
-        )  # fmt: skip
-
-    def put(self, data: bytes) -> int:
-        """To the line."""
-        return self._stream.write(data)
-
-    def watch_writable(self) -> None:
-        """As `Chardev`."""
-        self._stream.watch_writable()
-
-    def accept_input(self) -> None:
-        """As `Chardev`."""
-        self._stream.accept_input()
+        self.open_stream(fd, fd)
 
     def set_break(self, on: bool) -> None:
         """Drive it; a line that cannot (a pseudo-terminal) does not."""
@@ -56,10 +40,6 @@ class SerialLine(Chardev):
             fcntl.ioctl(self._fd, TIOCSBRK if on else TIOCCBRK)
         except OSError:
             return
-
-    def close(self) -> None:
-        """Write the rest."""
-        self._stream.close()
 
 
 def _configure(fd: int) -> None:

@@ -16,10 +16,18 @@ import contextlib
 import os
 import socket
 
-from emu.chardev.address import Address, connect, listen, remove_file, shown_pair, start_connecting
+from emu.chardev.address import (
+    Address,
+    connect,
+    listen,
+    listening_at,
+    remove_file,
+    shown_pair,
+    start_connecting,
+)
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
-from emu.chardev.stream import Stream
+from emu.chardev.streamed import Streamed
 from emu.chardev.telnet import OFFERS, Telnet
 from emu.loop.poll import MainLoop
 from emu.loop.timers import MS, Timer
@@ -27,22 +35,18 @@ from emu.loop.timers import MS, Timer
 MOST_FDS = 16  # that come with one message
 
 
-class SocketChardev(Chardev):
+class SocketChardev(Streamed):
     """server: listen, else connect. Bytes of a peer that left go nowhere. reconnect_ms: 0 for never."""
-
-    offers_oob = True
 
     def __init__(
         self, label: str, loop: MainLoop, address: Address, server: bool, *, telnet: bool = False,
         nodelay: bool = False, reconnect_ms: int = 0,
     ) -> None:  # fmt: skip
-        super().__init__(label)
-        self._loop = loop
+        super().__init__(label, loop)
         self._address = address
         self._kind = "telnet" if telnet else "tcp"
         self._is_telnet, self._nodelay = telnet, nodelay
         self._telnet = Telnet()
-        self._stream: Stream | None = None
         self._pair: str | None = None
         self._listener: socket.socket | None = None
         self._fds: list[int] = []  # that came with what was read last
@@ -52,6 +56,7 @@ class SocketChardev(Chardev):
         self._file = os.path.abspath(address.path) if address.path and not address.abstract else ""
         if server:
             self._listener = listen(address)
+            self._address = listening_at(address, self._listener)
             loop.watch(self._listener, read=self._accept)
         elif reconnect_ms:
             self._try()
@@ -62,23 +67,18 @@ class SocketChardev(Chardev):
     def filename(self) -> str:  # type: ignore[override]  # it changes as peers come and go
         """As query-chardev shows it."""
         shown = self._address.shown(self._kind, self._listener is not None)
-        if self._stream is None:
+        if self.stream is None:
             return f"disconnected:{shown}"
         return self._pair or shown
 
     @property
-    def connected(self) -> bool:  # type: ignore[override]  # it changes as peers come and go
-        """Whether there is a peer."""
-        return self._stream is not None
-
-    @property
     def reachable(self) -> bool:
         """Whether there is a peer, or one may come."""
-        return self._stream is not None or self._listener is not None or self._retry is not None
+        return self.stream is not None or self._listener is not None or self._retry is not None
 
     def wait_for_client(self) -> None:
         """Return when a client is connected."""
-        if self._listener is not None and self._stream is None:
+        if self._listener is not None and self.stream is None:
             self._listener.setblocking(True)
             peer, _ = self._listener.accept()
             self._listener.setblocking(False)
@@ -101,12 +101,12 @@ class SocketChardev(Chardev):
         except OSError:
             self._try_later()
             return
-        self._loop.watch(self._connecting, write=self._answered)
+        self.loop.watch(self._connecting, write=self._answered)
 
     def _answered(self) -> None:
         s, self._connecting = self._connecting, None
         assert s is not None
-        self._loop.watch(s)
+        self.loop.watch(s)
         if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             s.close()
             self._try_later()
@@ -115,29 +115,26 @@ class SocketChardev(Chardev):
 
     def _try_later(self) -> None:
         if self._retry is not None:
-            self._retry.mod(self._loop.clocks.realtime.now_ns() // MS + self._reconnect_ms)
+            self._retry.mod(self.loop.clocks.realtime.now_ns() // MS + self._reconnect_ms)
 
     def _connected(self, peer: socket.socket) -> None:
         peer.setblocking(False)
         if self._listener is not None:
-            self._loop.watch(self._listener)  # the next one waits until this one leaves
+            self.loop.watch(self._listener)  # the next one waits until this one leaves
         self._pair = shown_pair(peer, self._kind, self._listener is not None)
         if self._nodelay and self._pair is not None:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         fd = peer.detach()
-        self._stream = Stream(
-            self._loop, fd, fd, lambda: self.frontend.can_receive(), self._receive,
-            lambda: self.frontend.backend_writable(), self._ended,
-            self._read if self._address.path else os.read,
-        )  # fmt: skip
+        self.open_stream(fd, fd, self._ended, self._read if self._address.path else None)
         if self._is_telnet:
             self._telnet = Telnet()
-            self._stream.write(OFFERS)
+            self.put(OFFERS)
         self.on_connection(True)
 
     # -- it talks, and leaves
 
-    def _receive(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
+        """As `Streamed`; what belongs to telnet is taken out."""
         if not self._is_telnet:
             self.frontend.receive(data)
             return
@@ -149,42 +146,18 @@ class SocketChardev(Chardev):
 
     def _ended(self) -> None:
         """The peer has left, in one direction at least: that is enough."""
-        stream, self._stream = self._stream, None
-        if stream is None:
+        if self.stream is None:
             return
-        stream.close()
         self._keep_fds([])
-        self.on_connection(False)
-        self.frontend.backend_writable()  # whoever waited for it waits in vain
+        self.drop_stream()
         if self._listener is not None:
-            self._loop.watch(self._listener, read=self._accept)
+            self.loop.watch(self._listener, read=self._accept)
         self._try_later()
-
-    def put(self, data: bytes) -> int:
-        """To the peer, if there is one."""
-        return self._stream.write(data) if self._stream else len(data)
-
-    def watch_writable(self) -> None:
-        """As `Chardev`."""
-        if self._stream:
-            self._stream.watch_writable()
-        else:
-            self.frontend.backend_writable()
-
-    def flush(self) -> None:
-        """As `Chardev`."""
-        if self._stream:
-            self._stream.flush()
-
-    def accept_input(self) -> None:
-        """As `Chardev`."""
-        if self._stream:
-            self._stream.accept_input()
 
     def hang_up(self) -> None:
         """Shut the connection down, whatever it is waiting for; the peer is then seen to have left."""
-        if self._stream:
-            peer = socket.socket(fileno=os.dup(self._stream.fileno()))
+        if self.stream:
+            peer = socket.socket(fileno=os.dup(self.stream.fileno()))
             with peer, contextlib.suppress(OSError):  # it has left already
                 peer.shutdown(socket.SHUT_RDWR)
 
@@ -216,13 +189,13 @@ class SocketChardev(Chardev):
         """Write the rest, hang up, remove the socket's file."""
         if self._retry is not None:
             self._retry.cancel()
-        stream, self._stream = self._stream, None
+        stream, self.stream = self.stream, None
         if stream:
             stream.close()
         self._keep_fds([])
         for s in (self._listener, self._connecting):
             if s is not None:
-                self._loop.watch(s)
+                self.loop.watch(s)
                 s.close()
         if self._listener is not None and self._file:
             remove_file(self._file)

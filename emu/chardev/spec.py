@@ -15,6 +15,9 @@ from emu.errors import OptionError
 from emu.options import groups
 from emu.options.qemuopts import QemuOpts
 
+MUX = "mux"  # on a device that is there
+ALIASES = {"memory": "ringbuf"}
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -38,6 +41,7 @@ class Spec:
     log_append: bool = False
     local_host: str = ""
     local_port: str = ""
+    chardev: str = ""  # what a multiplexer is put on
     size: int | None = None
     # of sockets
     fd: str = ""
@@ -68,7 +72,8 @@ def from_opts(opts: QemuOpts) -> Spec:
     backend = opts.get("backend")
     if backend is None:
         raise OptionError(f'chardev: "{opts.id}" missing backend')
-    if driver(backend) is None:
+    backend = ALIASES.get(backend, backend)
+    if backend != MUX and driver(backend) is None:
         raise OptionError(f"'{backend}' is not a valid char driver name")
     check = _CHECKS.get(backend)
     if check is not None:
@@ -79,7 +84,8 @@ def from_opts(opts: QemuOpts) -> Spec:
         input_path=opts.get("input-path"), signals=opts.get_bool("signal", True),
         mux=opts.get_bool("mux", False), wait=opts.get_bool("wait", True), log=opts.get("logfile"),
         log_append=opts.get_bool("logappend", False), local_host=opts.get("localaddr", ""),
-        local_port=opts.get("localport", ""), size=opts.get_size("size", 0) or None, fd=opts.get("fd", ""),
+        local_port=opts.get("localport", ""), chardev=opts.get("chardev", ""),
+        size=opts.get_size("size", 0) or None, fd=opts.get("fd", ""),
         to=opts.get_number("to", 0) & 0xFFFF, ipv4=_maybe(opts, "ipv4"), ipv6=_maybe(opts, "ipv6"),
         abstract=opts.get_bool("abstract", False), tight=opts.get_bool("tight", True),
         telnet=opts.get_bool("telnet", False),
@@ -133,9 +139,8 @@ def check_roles(server: bool, said: set[str], websocket: bool, kind: str) -> Non
     if "tls-authz" in said and "tls-creds" not in said:
         raise OptionError("'tls_authz' option requires 'tls_creds' option")
     if server:
-        for name in ("reconnect", "reconnect-ms"):
-            if name in said:
-                raise OptionError(f"'{name}' option is incompatible with socket in server listen mode")
+        if "reconnect" in said:
+            raise OptionError("'reconnect' option is incompatible with socket in server listen mode")
     else:
         if websocket:
             raise OptionError("Websocket client is not implemented")
@@ -145,10 +150,16 @@ def check_roles(server: bool, said: set[str], websocket: bool, kind: str) -> Non
         raise OptionError("'reconnect' and 'reconnect-ms' are mutually exclusive")
 
 
+def _check_mux(opts: QemuOpts) -> None:
+    if opts.get("chardev") is None:
+        raise OptionError("chardev: mux: no chardev given")
+
+
 _CHECKS: dict[str, Callable[[QemuOpts], None]] = {
     "file": _needs_path("chardev: file: no filename given"),
     "pipe": _needs_path("chardev: pipe: no device path given"),
     "serial": _needs_path("chardev: serial/tty: no device path given"),
+    MUX: _check_mux,
     "udp": _check_udp,
     "socket": _check_socket,
 }

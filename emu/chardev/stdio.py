@@ -19,7 +19,9 @@ import termios
 
 from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
-from emu.chardev.stream import Stream, own_descriptor
+from emu.chardev.stream import own_descriptor
+from emu.chardev.streamed import Streamed
+from emu.daemon import is_daemonized
 from emu.errors import UserError
 from emu.loop.notify import Signals
 from emu.loop.poll import MainLoop
@@ -71,16 +73,14 @@ class Terminal:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-class Stdio(Chardev):
+class Stdio(Streamed):
     """One per process. signals: Ctrl-C and friends act on us."""
 
     filename = "stdio"
-    connected = True
-    offers_oob = True
     _taken = False
 
     def __init__(self, label: str, loop: MainLoop, signals: bool = True) -> None:
-        super().__init__(label)
+        super().__init__(label, loop)
         if Stdio._taken:
             raise UserError("cannot use stdio by multiple character devices")
         Stdio._taken = True
@@ -90,11 +90,7 @@ class Stdio(Chardev):
             # main's cleanup restores it; this is for exits that do not come by there
             atexit.register(self._terminal.restore)
         sys.stdout.flush()
-        self._stream = Stream(
-            loop, own_descriptor(0, os.O_RDONLY), own_descriptor(1, os.O_WRONLY),
-            lambda: self.frontend.can_receive(), lambda data: self.frontend.receive(data),
-            lambda: self.frontend.backend_writable(), lambda: None,
-        )  # fmt: skip
+        self.open_stream(own_descriptor(0, os.O_RDONLY), own_descriptor(1, os.O_WRONLY))
 
     def take_terminal(self, signals: Signals) -> None:
         """Raw from now on, but for the times when the process is stopped."""
@@ -102,30 +98,9 @@ class Stdio(Chardev):
             signals.around_stop(self._terminal.restore, self._terminal.raw)
             self._terminal.raw()
 
-    def put(self, data: bytes) -> int:
-        """To standard output."""
-        return self._stream.write(data)
-
-    def watch_writable(self) -> None:
-        """As `Chardev`."""
-        self._stream.watch_writable()
-
-    @property
-    def reachable(self) -> bool:
-        """Until the end of standard input."""
-        return not self._stream.ended
-
-    def flush(self) -> None:
-        """As `Chardev`."""
-        self._stream.flush()
-
-    def accept_input(self) -> None:
-        """As `Chardev`."""
-        self._stream.accept_input()
-
     def close(self) -> None:
         """Last words, then the terminal as it was."""
-        self._stream.close()
+        super().close()
         if self._terminal is not None:
             self._terminal.restore()
             atexit.unregister(self._terminal.restore)
@@ -134,5 +109,7 @@ class Stdio(Chardev):
 
 @char_driver("stdio")
 def open_stdio(o: Opening) -> Chardev:
-    """As `Stdio`."""
+    """As `Stdio`. Errors: UserError in a daemon, whose standard streams lead nowhere."""
+    if is_daemonized():
+        raise UserError("cannot use stdio with -daemonize")
     return Stdio(o.label, o.loop, o.spec.signals)

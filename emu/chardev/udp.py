@@ -25,6 +25,7 @@ class Udp(Chardev):
     """local: (host, port) to receive at, None for any. Errors: HostError with QEMU's texts."""
 
     filename = "udp"
+    reachable = True
 
     def __init__(
         self, label: str, loop: MainLoop, remote: tuple[str, str], local: tuple[str, str] | None
@@ -93,7 +94,7 @@ def _resolve(host: str, port: str, family: int, passive: bool) -> tuple[int, Whe
         found = socket.getaddrinfo(host or None, port, family, socket.SOCK_DGRAM, flags=flags)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise HostError(f"address resolution failed for {host}:{port}: {why}") from error
+        raise HostError(f"address resolution failed for {host or '(null)'}:{port}: {why}") from error
     return found[0][0], cast(Where, found[0][4])
 
 

@@ -103,9 +103,8 @@ def _smp_value(machine: MachineState) -> QValue:
 class MachineState(Object):
     """desc, max_cpus, default_ram (bytes), default_cpu, ram_id (its RAM's name), traits: of the class.
 
-    dynamic_sysbus: whether users may make devices for its system bus (`plugged` gives them a place).
-    vm: what runs it, set later. bits: the EXT_* word every hart has; ram: its RAM. Both are known after
-    `check`.
+    vm: what runs it, set later. dynamic_sysbus: whether users may make devices for its system bus (`plugged`
+    gives them a place). bits: the EXT_* word every hart has; ram: its RAM. Both are known after `check`.
     """
 
     desc = ""

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from emu.errors import OptionError
 from emu.monitor.hmp_session import Session
-from emu.monitor.hmp_table import execute
 from emu.version import QEMU_VERSION
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ def banner() -> str:
 
 def run_line(e: Emulator, line: str, cpu_index: int | None = None) -> str:
     """Run one line in a session of its own: the answer, with \\r\\n. Errors: OptionError (cpu_index)."""
+    from emu.monitor.hmp_table import execute
+
     s = Session(e)
     if cpu_index is not None:
         try:
@@ -123,6 +124,8 @@ class HmpMonitor:
 
     def receive(self, data: bytes) -> None:
         """Keys."""
+        from emu.monitor.hmp_table import execute  # not for a monitor that nobody turns to
+
         for byte in data:
             line = self._editor.feed(byte)
             self._show(self._editor.taken())

@@ -21,7 +21,7 @@ class Format:
 
 
 class Formats:
-    """The last ones used by one monitor, which hold where nothing is said."""
+    """The last ones used, which hold where nothing is said."""
 
     def __init__(self) -> None:
         self._letter = "x"
@@ -37,6 +37,9 @@ class Formats:
         if self._letter != "i" and size:
             self._size = SIZES[size]
         return Format(count, self._letter, self._size)
+
+
+LAST_USED = Formats()  # by any monitor of the process, as in QEMU
 
 
 def show_char(value: int) -> str:

@@ -1,6 +1,6 @@
 """Who asks an HMP command, and where its answer goes.
 
-Rule: a session outlives its commands; what it remembers (chosen hart, formats, history) is one monitor's.
+Rule: a session outlives its commands; what it remembers (chosen hart, history) is one monitor's.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from emu.errors import OptionError, UserError
-from emu.monitor.hmp_formats import Formats
+from emu.monitor.hmp_formats import LAST_USED
 
 if TYPE_CHECKING:
     from emu.emulator import Emulator
@@ -22,7 +22,7 @@ class Session:
     def __init__(self, e: Emulator, history: Sequence[str] = ()) -> None:
         self.e = e
         self.history = history
-        self.formats = Formats()
+        self.formats = LAST_USED
         self._hart = 0
         self._out: list[str] = []
 

@@ -86,7 +86,8 @@ class _Writer:
             return {"members": members, "meta-type": "alternate"}
         if isinstance(type, UnionType):
             variants: list[QValue] = [
-                {"case": word, "type": self._branch(branch, type.tag)} for word, branch in type.branches.items()
+                {"case": word, "type": self._branch(branch, type.tag)}
+                for word, branch in type.branches.items()
             ]
             tag = Member(type.tag, "", LiteralType(tuple(type.branches)))
             shown = self._members((tag, *type.common))

@@ -28,16 +28,22 @@ class FdSet:
     opaque: str | None
 
 
-def judge_fd_sets(s: Settings) -> list[FdSet]:
-    """What -add-fd says. Errors: OptionError at the option."""
-    sets = []
+def take_fd_sets(s: Settings) -> None:
+    """Copies of what -add-fd hands over go to their sets. Errors: OptionError at the option."""
+    if not s.sets("add-fd"):
+        return
+    from emu.core.fdsets import FD_SETS
+
+    said = []
     for opts in s.sets("add-fd"):
         try:
-            sets.append(_judge_fd_set(opts))
+            said.append(_judge_fd_set(opts))
         except OptionError as error:
             raise error.at(opts.where) from None
-        s.lack("descriptors cannot be passed in this build", where=opts.where)
-    return sets
+        one = said[-1]
+        FD_SETS.add(os.dup(one.fd), one.set, one.opaque)
+    for fd in {one.fd for one in said}:
+        os.close(fd)
 
 
 def _judge_fd_set(opts: QemuOpts) -> FdSet:

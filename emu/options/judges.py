@@ -140,7 +140,6 @@ def something_lacks(s: Settings) -> bool:
     """Whether the line asks for what this build has not, as far as is known before all is judged."""
     return (
         bool(s.lacks or s.blockdevs or s.netdevs or s.debugcons)
-        or any(said.text != "none" for said in s.gdbs)
         or any(opts.get("type") not in types for group, types in _LACKING.items() for opts in s.sets(group))
     )
 

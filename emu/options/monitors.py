@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from emu.errors import OptionError, UserError
 from emu.options.config_groups import qemu_find_opts
 from emu.options.qapi import BOOL, STR, Enum, Struct, visit_opts
-from emu.options.settings import Said, Settings
+from emu.options.settings import Settings
 
 _MONITOR = Struct({"id?": STR, "mode?": Enum("readline", "control"), "pretty?": BOOL, "chardev": STR})
 
@@ -81,9 +81,8 @@ def judge_monitors(s: Settings, chardevs: Container[str], muxes: Container[str] 
     return monitors
 
 
-def judge_gdb(s: Settings, harts: int, chardevs: Container[str]) -> list[Said]:
-    """The places where gdb may connect; `none` is no place. Errors: OptionError at the option."""
-    places = []
+def judge_gdb(s: Settings, harts: int, chardevs: Container[str]) -> None:
+    """The places where gdb may connect, before anything is opened. Errors: OptionError at the option."""
     for said in s.gdbs:
         try:
             if not harts:
@@ -95,9 +94,6 @@ def judge_gdb(s: Settings, harts: int, chardevs: Container[str]) -> list[Said]:
             _judge_gdb_device(said.text, chardevs)
         except UserError as error:
             raise error.at(said.where) from None
-        places.append(said)
-        s.lack("there is no gdb server in this build", where=said.where)
-    return places
 
 
 def _judge_gdb_device(text: str, chardevs: Container[str]) -> None:

@@ -13,8 +13,9 @@ Rules (BEHAVIOUR 1.3, 1.4)
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from emu.errors import UserError
 from emu.loop.notify import Caught, command_of
@@ -24,6 +25,9 @@ from emu.runstate.events import EventData, Events
 from emu.runstate.harts import Fleet, GuestTime, HartLoss, NoHarts
 from emu.runstate.requests import Cause, Requests, WakeupReason
 from emu.runstate.states import LEGAL, RunState, RunStates
+
+if TYPE_CHECKING:
+    from ipc.layout import Want
 
 NEEDS_RESET_TEXT = "Resetting the Virtual Machine is required"
 ChangeHandler = Callable[[bool, RunState], None]
@@ -236,6 +240,12 @@ class VmControl:
         if self.states.running:
             self._virtual.enabled = True
             self._fleet.resume_all()
+
+    def resume_only(self, wants: Mapping[int, Want]) -> None:
+        """Behind vm_prepare_start: let these harts run or run one instruction, and no others."""
+        if self.states.running:
+            self._virtual.enabled = True
+            self._fleet.resume_only(wants)
 
     def freeze(self) -> None:
         """Ctrl-Z: hold the harts while the process is stopped. Nothing changes for the guest but time."""

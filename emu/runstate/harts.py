@@ -6,8 +6,12 @@ executes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ipc.layout import Want
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class Fleet(Protocol):
 
     def resume_all(self) -> None:
         """Let every hart run."""
+
+    def resume_only(self, wants: Mapping[int, Want]) -> None:
+        """Let the harts named run, or run one instruction; the others stay stopped."""
 
     def reset_all(self) -> None:
         """Give every hart its reset state, a fresh worker to one that lost its own. Harts are stopped."""
@@ -69,6 +76,9 @@ class NoHarts:
         """Done."""
 
     def resume_all(self) -> None:
+        """Done."""
+
+    def resume_only(self, wants: Mapping[int, Want]) -> None:
         """Done."""
 
     def reset_all(self) -> None:

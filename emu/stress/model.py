@@ -2,7 +2,8 @@
 
 It knows nothing of harts, time or processes: state, and what the last life has left. Whoever drives a real
 machine asks this one first, and compares.
-Source: BEHAVIOUR 1.3, 1.4, 1.7; DESIGN law 5 for harts that are killed.
+Source: BEHAVIOUR 1.3, 1.4, 1.7; QEMU 10.0.13 for what comes before a reply: RESET, POWERDOWN and WAKEUP too,
+since the reply waits for a turn of the main loop. DESIGN law 5 for harts that are killed.
 """
 
 from __future__ import annotations
@@ -60,11 +61,11 @@ class Model:
         if self.state != "running":
             self.state = "prelaunch"
         self.lost = self._was_suspended = False
-        return Expected(after=("RESET",))
+        return Expected(before=("RESET",))
 
     def system_powerdown(self) -> Expected:
         """The command `system_powerdown`, with a guest that does not listen."""
-        return Expected(after=("POWERDOWN",))
+        return Expected(before=("POWERDOWN",))
 
     def system_wakeup(self) -> Expected:
         """The command `system_wakeup`."""
@@ -73,7 +74,7 @@ class Model:
         if self.state != "suspended":
             return Expected(error=NOT_SUSPENDED)
         self.state = "running"
-        return Expected(after=("WAKEUP",))
+        return Expected(before=("WAKEUP",))
 
     def guest_suspends(self) -> Expected:
         """The guest goes to sleep."""

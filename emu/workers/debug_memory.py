@@ -1,9 +1,9 @@
-"""Guest physical memory as a debugger sees it: RAM and ROM as bytes, devices by their registers' reads.
+"""Guest physical memory as a debugger sees it: RAM, ROM that can be written, registers of devices.
 
-Rules (as QEMU's debug accesses)
-- a read of a device's register is a read like a hart's, with its side effects; an access is as wide as the
-  register block takes, the address is aligned to and the bytes wanted allow;
-- a write reaches RAM and ROM; where there is neither it is dropped, and that is no error;
+Rules (QEMU's)
+- an access to a register is one like a hart's, with its side effects: as wide as the device takes, the
+  address is aligned to, and the bytes wanted allow;
+- what lies before something that is nowhere has been read or written all the same;
 - code that was written is seen by every hart at its next instruction, without a FENCE.I of the guest: who
   writes stands outside of the guest. That is why the harts must be stopped (law 6: a stopped hart's words
   are anybody's to change, and only then).
@@ -46,49 +46,59 @@ class DebugMemory:
 
     def read(self, gpa: int, size: int) -> bytes | None:
         """`size` bytes at `gpa`; None if something of them is nowhere."""
-        parts = []
-        while size > 0:
-            part = self._part(gpa, size)
-            if not part:
+        data = bytearray()
+        while size > len(data):
+            at = gpa + len(data)
+            place = self._place(at, size - len(data))
+            if place is None:
                 return None
-            parts.append(part)
-            gpa += len(part)
-            size -= len(part)
-        return b"".join(parts)
-
-    def _part(self, gpa: int, size: int) -> bytes:
-        """The first of these bytes, as many as lie together; none if the first one is nowhere."""
-        memory = self._vm.memory
-        for start, end in self._memories():
-            if start <= gpa < end:
-                return memory.read(gpa, min(size, end - gpa))
-        region = self._vm.space.find(gpa)
-        if region is None:
-            return b""
-        width = min(region.max_access, WIDEST, gpa & -gpa or WIDEST, 1 << size.bit_length() - 1)
-        answered, value = self._vm.space.read(gpa, width)
-        return (value & (1 << 8 * width) - 1).to_bytes(width, "little") if answered else b""
-
-    def _memories(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        memory = self._vm.memory
-        return memory.ram_range, memory.rom_range
+            length, is_memory = place
+            if is_memory:
+                data += self._vm.memory.read(at, length)
+            else:
+                _, value = self._vm.space.read(at, length)
+                data += (value & (1 << 8 * length) - 1).to_bytes(length, "little")
+        return bytes(data)
 
     def write(self, gpa: int, data: bytes) -> bool:
-        """Store where there is RAM or ROM. False: the host has no memory for it. Errors: HartRuns."""
+        """Store there. False: something of it is nowhere, or the host has no memory. Errors: HartRuns."""
         for hart, slot in enumerate(self._vm.slots):
             if not stands(slot):
                 raise HartRuns(hart)
-        end_of_all = gpa + len(data)
         try:
-            for start, end in self._memories():
-                first, behind = max(start, gpa), min(end, end_of_all)
-                if first < behind:
-                    self._vm.memory.patch(first, data[first - gpa : behind - gpa])
-        except UserError:
-            return False
+            return self._write(gpa, data)
         finally:
             self._doubt_code()
+
+    def _write(self, gpa: int, data: bytes) -> bool:
+        done = 0
+        while done < len(data):
+            place = self._place(gpa + done, len(data) - done)
+            if place is None:
+                return False
+            length, is_memory = place
+            part = data[done : done + length]
+            if not is_memory:
+                self._vm.space.write(gpa + done, length, int.from_bytes(part, "little"))
+            else:
+                try:
+                    self._vm.memory.patch(gpa + done, part)
+                except UserError:
+                    return False
+            done += length
         return True
+
+    def _place(self, gpa: int, size: int) -> tuple[int, bool] | None:
+        """How many of these bytes one access takes, and whether it is to memory; None: nothing is there."""
+        memory = self._vm.memory
+        for start, end in (memory.ram_range, memory.rom_range):
+            if start <= gpa < end:
+                return min(size, end - gpa), True
+        region = self._vm.space.find(gpa)
+        if region is None:
+            return None
+        aligned = gpa & -gpa or WIDEST
+        return min(region.max_access, WIDEST, aligned, 1 << size.bit_length() - 1), False
 
     def _doubt_code(self) -> None:
         vm = self._vm

@@ -16,23 +16,22 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from emu.loop.poll import MainLoop, Phase, PollRecord
 from emu.runstate.harts import HartLoss
+from emu.workers.descriptors import allow_descriptors
 from emu.workers.handlers import Bus, ExitServer, SbiHandler, Upcalls
 from emu.workers.process import Ended
-from emu.workers.vcpu import Vcpu
+from emu.workers.vcpu import RUNS, Vcpu
 from emu.workers.work import WorkList
 from ipc.doorbell import Bell
-from ipc.errors import ResourceError
 from ipc.layout import HartState, Want
-from ipc.messages import Report, WorkItem
+from ipc.messages import Debugged, Report, WorkItem
 from ipc.segment import Control, Reached, no_checkpoint
 from vcpu_worker.parts import Engine, Region
 
@@ -42,11 +41,9 @@ LOG_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1
 QUIT_S = 0.5
 MASK64 = (1 << 64) - 1
-FDS_PER_HART, FDS_BESIDES = 8, 64  # 5 of ours, a pidfd, two pipes of multiprocess
-WANT_TEXT = {Want.STOP: "stop", Want.RUN: "resume", Want.RESET: "reset", Want.QUIT: "quit"}
 
 
-class StartFailed(Exception):
+class WorkerFailed(Exception):
     """A worker could not be made, or ended before it was ready. The text is one line for the user."""
 
 
@@ -59,7 +56,8 @@ class Exhausted(Protocol):
 
 
 class Fleet:
-    """The harts of one machine. `on_loss` is told of each lost hart; `log` takes a line."""
+    """The harts of one machine. `on_loss` is told of each lost hart, `on_debug` of each that stopped for a
+    debugger; `log` takes a line."""
 
     def __init__(
         self,
@@ -73,6 +71,7 @@ class Fleet:
         on_loss: Callable[[HartLoss], None],
         reached: Reached = no_checkpoint,
         arena_bytes: int = ARENA_BYTES,
+        on_debug: Callable[[int], None] | None = None,
     ) -> None:
         self.control = control
         self.bell = Bell()
@@ -87,16 +86,18 @@ class Fleet:
         self._generation = 0
         self._started = False
         self._quitting = False
-        self._wanted = Want.STOP
+        self._wants: Callable[[Vcpu], Want] = lambda v: Want.STOP
         self._exclusive = 0
         self._all_sent = True
+        self._before: Callable[[Vcpu], Want] = self._wants
         self._ran = False
         self._loop: MainLoop | None = None
-        _allow_descriptors(control.harts)
+        allow_descriptors(control.harts)
         self.vcpus = tuple(Vcpu(i, control, engine) for i in range(control.harts))
         self.work = WorkList(self.vcpus)
         self.server = ExitServer(self.vcpus, bus, sbi, self.bell, reached, control.header)
-        self._upcalls = Upcalls(self.work.answered)
+        self._on_debug = on_debug or (lambda hart: None)
+        self._upcalls = Upcalls(self.work.answered, self._debugged)
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._watch(self.bell.fileno(), self.server.on_bell)
@@ -105,13 +106,16 @@ class Fleet:
 
     # -- birth
 
-    def trace_to(self, log_fd: int) -> None:
-        """Have workers started from now on write what the header's `trace` asks for to a descriptor."""
+    def trace_to(self, log_fd: int, errors: bool) -> None:
+        """Have workers started from now on write what the header's `trace` asks for to a descriptor.
+
+        errors: whether they keep standard error.
+        """
         for v in self.vcpus:
-            v.log_fd = log_fd
+            v.log_fd, v.errors = log_fd, errors
 
     def start(self) -> None:
-        """Fork every worker; return when all are ready, stopped. Errors: StartFailed."""
+        """Fork every worker; return when all are ready, stopped. Errors: WorkerFailed."""
         header = self.control.header
         for i, v in enumerate(self.vcpus):
             header.set("kick_fd", v.kick_fd, i)
@@ -137,7 +141,7 @@ class Fleet:
         try:
             vcpu.start(os.getpid(), self._regions, self._arena_bytes, self.bell, kicks)
         except OSError as e:
-            raise StartFailed(f"cannot start a process for hart {vcpu.index}: {e.strerror}") from e
+            raise WorkerFailed(f"cannot start a process for hart {vcpu.index}: {e.strerror}") from e
         assert vcpu.process is not None
         self._watch(vcpu.process.fileno(), lambda: self._ended(vcpu))
 
@@ -153,6 +157,14 @@ class Fleet:
     def resume_all(self) -> None:
         """Let every hart run."""
         self._request(Want.RUN)
+
+    def resume_only(self, wants: Mapping[int, Want]) -> None:
+        """Let the harts named run, or run one instruction (STEP); the others acknowledge that they stay."""
+        self._request_each(lambda v: wants.get(v.index, Want.STOP))
+
+    def _debugged(self, got: Debugged) -> None:
+        if got.gen == self._generation:
+            self._on_debug(got.hart)
 
     def reset_all(self) -> None:
         """Give every hart its reset state, stopped; a fresh worker to one that has none, with a log line."""
@@ -185,12 +197,15 @@ class Fleet:
             self._turn(left if left > 0 else None)
 
     def _request(self, want: Want) -> None:
+        self._request_each(lambda v: want)
+
+    def _request_each(self, want: Callable[[Vcpu], Want]) -> None:
         self._generation = (self._generation + 1) & MASK64
         self.control.header.set("generation", self._generation)
         for v in self.vcpus:
             if v.alive:
-                v.request(want, self._generation)
-        self._wanted = want
+                v.request(want(v), self._generation)
+        self._wants = want
         self.server.release()
 
     def stop_current(self) -> None:
@@ -227,15 +242,16 @@ class Fleet:
         """Return when no hart is inside guest code; none enters before the last `end_exclusive`."""
         self._exclusive += 1
         if self._exclusive == 1:
-            self._ran = self._wanted is Want.RUN
+            self._before = self._wants
+            self._ran = any(self._wants(v) in RUNS for v in self.vcpus)
             if self._ran:
                 self.pause_all()
 
     def end_exclusive(self) -> None:
-        """Harts go on if they ran before."""
+        """Harts that ran before go on; a step begun by a debugger may be made again."""
         self._exclusive -= 1
         if self._exclusive == 0 and self._ran:
-            self.resume_all()
+            self._request_each(self._before)
 
     def plic_set(self, source: int, level: bool) -> None:
         """A device drives an interrupt line: harts that enable it and sleep are rung."""
@@ -348,7 +364,7 @@ class Fleet:
             return
         text = vcpu.death = self._death_text(vcpu, ended, last_pc)
         if not vcpu.ready and not self._started:
-            raise StartFailed(text)
+            raise WorkerFailed(text)
         if was_stopped and vcpu.ready and self._replaced(vcpu):
             self._log(f"{text}; it was stopped, a new worker takes over")
             return
@@ -359,7 +375,7 @@ class Fleet:
         """Give a hart without a worker a fresh one. False, with a log line, if the host has none to give."""
         try:
             self._fork(vcpu)
-        except StartFailed as e:
+        except WorkerFailed as e:
             self._log(str(e))
             return False
         return True
@@ -382,16 +398,3 @@ class Fleet:
         for v in self.vcpus:
             v.close()
         self.bell.close()
-
-
-def _allow_descriptors(harts: int) -> None:
-    """Raise the soft limit on open files to what `harts` harts need. Errors: ResourceError."""
-    wanted = harts * FDS_PER_HART + FDS_BESIDES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise ResourceError(
-            f"{harts} harts need {wanted} open files, the limit is {hard}; raise it (ulimit -Hn)"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -22,7 +22,7 @@ from emu.workers.vcpu import Vcpu
 from ipc.codec import Malformed
 from ipc.doorbell import Bell
 from ipc.layout import HART, RING_SLOTS, Exit, View
-from ipc.messages import Ack, Done, Fatal, Message, Ready, Report
+from ipc.messages import Ack, Debugged, Done, Fatal, Message, Ready, Report
 from ipc.segment import Reached
 
 MASK32 = 0xFFFF_FFFF
@@ -201,10 +201,15 @@ class ExitServer:
 
 
 class Upcalls:
-    """Takes the messages that harts send. `answered` is called with each Report and Done."""
+    """Takes the messages that harts send. `answered` hears each Report and Done, `debugged` each Debugged."""
 
-    def __init__(self, answered: Callable[[Report | Done], None]) -> None:
+    def __init__(
+        self,
+        answered: Callable[[Report | Done], None],
+        debugged: Callable[[Debugged], None] = lambda got: None,
+    ) -> None:
         self._answered = answered
+        self._debugged = debugged
 
     def read(self, vcpu: Vcpu) -> None:
         """Take every message of this hart."""
@@ -221,5 +226,7 @@ class Upcalls:
             return  # the level in the slot says it; this was the ring
         elif isinstance(got, Report | Done):
             self._answered(got)
+        elif isinstance(got, Debugged):
+            self._debugged(got)
         elif isinstance(got, Fatal):
             vcpu.last_words = got.text

@@ -189,7 +189,8 @@ class _Copy:
         self._record = View(HART, memoryview(self._memory), 0)
         self._at = address_of(self._memory)
         # a hart that never had a worker has none of these
-        self._words = {**host_calls(), "header": vm.control.header_address, "slots": vm.control.hart_address(0)}
+        control = vm.control
+        self._words = {**host_calls(), "header": control.header_address, "slots": control.hart_address(0)}
 
     def call(self, native: str, *args: int) -> int:
         """Call it on a fresh copy."""

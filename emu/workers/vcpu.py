@@ -12,7 +12,7 @@ from emu.workers.process import Process
 from ipc.channel import Channel, pair
 from ipc.doorbell import Bell
 from ipc.layout import EV_MSG, HART, HartState, Want, slot_offset
-from ipc.messages import Message, Pause, Query, Quit, Reset, Resume, Sender, Work
+from ipc.messages import Message, Pause, Query, Quit, Reset, Resume, Sender, Step, Work
 from ipc.segment import Control
 from vcpu_worker.entry import run_worker
 from vcpu_worker.parts import Engine, Parts, Region
@@ -20,9 +20,11 @@ from vcpu_worker.parts import Engine, Parts, Region
 MASK64 = (1 << 64) - 1
 WANTED = HART.offset("wanted") // 4
 WANTED_GEN, ACKED_GEN = HART.offset("wanted_gen") // 8, HART.offset("acked_gen") // 8
-ANNOUNCE: dict[Want, type[Pause] | type[Resume] | type[Reset] | type[Quit]] = {
+RUNS = (Want.RUN, Want.STEP)
+ANNOUNCE: dict[Want, type[Pause] | type[Resume] | type[Step] | type[Reset] | type[Quit]] = {
     Want.STOP: Pause,
     Want.RUN: Resume,
+    Want.STEP: Step,
     Want.RESET: Reset,
     Want.QUIT: Quit,
 }
@@ -53,6 +55,7 @@ class Vcpu:
         self.cpu_at_request = 0
         self.slot.set("state", HartState.DEAD)
         self.log_fd = -1
+        self.errors = True
 
     @property
     def kick_fd(self) -> int:
@@ -84,6 +87,7 @@ class Vcpu:
             main_bell=main_bell,
             kick_fds=kicks,
             log_fd=self.log_fd,
+            errors=self.errors,
         )
         self.process = Process(run_worker, (parts,), f"hart{self.index}")
 
@@ -139,7 +143,7 @@ class Vcpu:
     def may_begin(self) -> bool:
         """Whether main may begin a request of this hart: it runs, and nothing newer is asked (law 4)."""
         w8 = self.w8
-        return w8[ACKED_GEN] == w8[WANTED_GEN] and self.w4[WANTED] == Want.RUN
+        return w8[ACKED_GEN] == w8[WANTED_GEN] and self.w4[WANTED] in RUNS
 
     def kill(self) -> None:
         """End the process, if it has not ended."""

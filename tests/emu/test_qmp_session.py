@@ -1,4 +1,4 @@
-"""A QMP session without input and output: whatever bytes come, each value has one reply and the session lives."""
+"""A QMP session without input and output: whatever comes, each value has one reply and the session lives."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ipc.layout import Exit, View, slot_offset
+from ipc.layout import Exit, View, Want, slot_offset
 from ipc.segment import Control
 
 NEVER = (1 << 64) - 1
@@ -27,6 +27,8 @@ class FakeEngine:
         self._programs = programs
         self.calls: list[str] = []
         self.plic: list[tuple[int, int]] = []
+        self.pending = 0  # what pending_irq gives
+        self.taken: list[int] = []
 
     def _hart(self, address: int) -> int:
         first, second = slot_offset(0), slot_offset(1)
@@ -66,8 +68,16 @@ class FakeEngine:
         return 0
 
     def _run_step(self, address: int) -> int:
-        assert self._control.hart(self._hart(address)).get("mmio_ready"), "nothing to finish"
+        slot = self._control.hart(self._hart(address))
+        assert slot.get("mmio_ready") or slot.get("wanted") == Want.STEP, "nothing to finish"
         return self.run(address)
+
+    def _pending_irq(self, address: int) -> int:
+        return self.pending
+
+    def _interrupt_enter(self, address: int, irq: int) -> int:
+        self.taken.append(irq)
+        return 0
 
     def _prepare_sleep(self, address: int) -> int:
         slot = self._control.hart(self._hart(address))

@@ -1,88 +1,115 @@
-"""A QMP client in one piece of straight code: commands with their replies, events in their order.
+"""A QMP client that shows every byte: a socket, lines, and what they hold. Real clients are in tests/system.
 
-    with Qmp(path) as qmp:
-        qmp.wait("SUSPEND"); qmp.run("system_wakeup"); qmp.wait("WAKEUP")
-
-For tests whose subject is the machine. The server itself is tested by others' clients and by transcripts.
+    with Emu("-M", "none", *server(path)) as vm, Wire(path) as qmp:
+        qmp.negotiate(); assert qmp.ask("query-status")["running"]
 """
 
 from __future__ import annotations
 
+import array
 import json
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-SOON_S = 60
+PATIENCE_S = 60
 
 
-class QmpError(Exception):
-    """A command failed. The text is its description."""
+def server(path: Path | str) -> tuple[str, str]:
+    """Words of a command line with a monitor that clients come to."""
+    return ("-qmp", f"unix:{path},server=on,wait=off")
 
 
-class Qmp:
-    """A session on a unix socket where the emulator listens. events: names, in their order, all of them."""
+def connect(path: Path | str) -> socket.socket:
+    """A connection, as soon as somebody listens there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        peer = socket.socket(socket.AF_UNIX)
+        try:
+            peer.connect(str(path))
+            peer.settimeout(PATIENCE_S)
+            return peer
+        except OSError:
+            peer.close()
+            assert time.monotonic() < deadline, f"nobody listens on {path}"
+            time.sleep(0.005)  # a socket's file appears without a sign
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._connect(path)
-        self._file = self._socket.makefile("rb")
+
+class Wire:
+    """A client. `greeting` is the first message; `events`: those that came while a reply was waited for."""
+
+    def __init__(self, where: Path | str | socket.socket) -> None:
+        self.peer = where if isinstance(where, socket.socket) else connect(where)
+        self.peer.settimeout(PATIENCE_S)
+        self._buffer = b""
         self.events: list[str] = []
-        self.data: list[dict[str, Any]] = []
-        self._taken = 0
-        assert "QMP" in self._read()
-        self.run("qmp_capabilities")
+        self.greeting = self.message()
 
-    def _connect(self, path: Path) -> None:
-        end = time.monotonic() + SOON_S
-        while True:
-            try:
-                return self._socket.connect(str(path))
-            except OSError:
-                # Whoever listens there is starting: nothing announces that it has begun to
-                assert time.monotonic() < end, f"nobody listens at {path}"
-                time.sleep(0.02)
+    def send(self, data: bytes) -> None:
+        """Bytes."""
+        self.peer.sendall(data)
 
-    def __enter__(self) -> Qmp:
+    def send_fds(self, data: bytes, fds: Sequence[int]) -> None:
+        """Bytes with descriptors."""
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds).tobytes())
+        self.peer.sendmsg([data], [rights])
+
+    def message(self) -> dict[str, Any]:
+        """The next message; {} at the end."""
+        while b"\r\n" not in self._buffer:
+            data = self.peer.recv(1 << 16)
+            if not data:
+                return {}
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\r\n")
+        found = json.loads(line)
+        assert isinstance(found, dict)
+        return found
+
+    def reply(self) -> dict[str, Any]:
+        """The next message that is no event; {} at the end."""
+        while "event" in (found := self.message()):
+            self.events.append(found["event"])
+        return found
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The next event of that name; what comes before is remembered or, if a reply, wrong."""
+        while (found := self.message()).get("event") != name:
+            assert "event" in found, found
+            self.events.append(found["event"])
+        return found
+
+    def request(self, command: str, arguments: dict[str, object] | None = None) -> dict[str, Any]:
+        """Send a command: its reply."""
+        self.send(json.dumps({"execute": command, "arguments": arguments or {}}).encode())
+        return self.reply()
+
+    def ask(self, command: str, **arguments: object) -> Any:
+        """What a command returns. Fails if it is an error."""
+        reply = self.request(command, {name.replace("_", "-"): one for name, one in arguments.items()})
+        assert "return" in reply, reply
+        return reply["return"]
+
+    def fail(self, command: str, **arguments: object) -> str:
+        """The text of the error of a command that must fail."""
+        reply = self.request(command, {name.replace("_", "-"): one for name, one in arguments.items()})
+        return str(reply["error"]["desc"])
+
+    def negotiate(self, *capabilities: str) -> None:
+        """End the negotiation."""
+        self.ask("qmp_capabilities", enable=list(capabilities))
+
+    def close(self) -> None:
+        """Leave."""
+        self.peer.close()
+
+    def __enter__(self) -> Wire:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._socket.close()
-
-    def _read(self, timeout: float = SOON_S) -> dict[str, Any]:
-        self._socket.settimeout(timeout)
-        line = self._file.readline()
-        assert line, f"the session is over; events so far: {self.events}"
-        message: dict[str, Any] = json.loads(line)
-        if "event" in message:
-            self.events.append(message["event"])
-            self.data.append(message.get("data", {}))
-        return message
-
-    def run(self, command: str, **arguments: object) -> Any:
-        """What a command returns. Errors: QmpError."""
-        request = {"execute": command, "arguments": arguments}
-        self._socket.sendall(json.dumps(request).encode())
-        while True:
-            message = self._read()
-            if "return" in message:
-                return message["return"]
-            if "error" in message:
-                raise QmpError(message["error"]["desc"])
-
-    def wait(self, event: str, timeout: float = SOON_S) -> dict[str, Any]:
-        """The data of the next `event`, searched behind the one that was waited for last."""
-        while event not in self.events[self._taken :]:
-            self._read(timeout)
-        self._taken += self.events[self._taken :].index(event) + 1
-        return self.data[self._taken - 1]
-
-    @property
-    def status(self) -> str:
-        """The run state."""
-        return str(self.run("query-status")["status"])
+        self.close()

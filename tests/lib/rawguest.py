@@ -101,6 +101,13 @@ def resets(times: int) -> bytes:
     return _words(*boot, *others)
 
 
+def powers_off() -> bytes:
+    """The first hart to come writes "pass" to the test device; then it spins."""
+    load_all()
+    at = (encode("lui", rd=T1, imm=TEST_PAGE), *_load(T2, PASS))
+    return _words(*at, encode("sw", rs1=T1, rs2=T2, imm=0), encode("jal", rd=0, imm=0))
+
+
 def says(text: str) -> bytes:
     """Hart 0 writes `text` and a newline to the UART; then every hart spins."""
     load_all()

@@ -26,9 +26,13 @@ from tests.lib.processes import session_members
 from tests.lib.vm import ConsoleTimeout, Emu
 
 Attributes = list[int | list[bytes | int]]
-# exec keeps the pid, so the program leads the session: a closed terminal is told to it
+# exec keeps the pid, so the program leads the session: a closed terminal is told to it. Its signals are those
+# of a login: a shell without job control starts what it puts into the background with INT and QUIT ignored,
+# and who runs the tests so would find that Ctrl-\\ does nothing
 _TAKE = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """

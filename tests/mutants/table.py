@@ -25,6 +25,7 @@ WORKER = "tests/emu/test_worker.py"
 TEXTS = "tests/emu/test_option_table.py::test_what_becomes_of_a_text"
 SETS = "tests/emu/test_qemuopts.py"
 STREAMS = "tests/emu/test_qjson.py"
+BREAKS = "tests/isa/test_breakpoints.py"
 WAKEUP = "tests/emu/test_wakeup.py"
 
 
@@ -278,6 +279,42 @@ MUTANTS: tuple[Mutant, ...] = (
         "behind a wrong byte, text is skipped up to where something could begin (emu/core/qjson.py)",
         (STREAMS,),
         r"stray|invalid keyword",
+    ),
+    Mutant(
+        "breakpoints-leave-decoded-pages",
+        "vcpu_worker/hart/breakpoint.py",
+        "            forget_offset(h, ((w << 6) | ctz64(changed)) << 1)\n",
+        "",
+        "decoded pages follow a change of the breakpoints (hart/breakpoint.py)",
+        (BREAKS,),
+        r"nothing_before_the_breakpoint_is_left_out|assert",
+    ),
+    Mutant(
+        "a-pair-runs-over-its-breakpoint",
+        "vcpu_worker/mem/fetch.py",
+        "            second = OP_BREAK\n",
+        "            second = single_op(h, second)\n",
+        "a marked record is never part of a pair (hart/breakpoint.py)",
+        (BREAKS,),
+        r"nothing_before_the_breakpoint_is_left_out|assert",
+    ),
+    Mutant(
+        "a-debuggers-write-is-not-doubted",
+        "emu/workers/debug_memory.py",
+        "        finally:\n            self._doubt_code()\n",
+        "        finally:\n            pass\n",
+        "code that a debugger writes is seen without a FENCE.I (workers/debug_memory.py)",
+        ("tests/emu/test_hart_state.py::test_a_write_is_executed_by_every_hart_without_a_fence",),
+        r"assert",
+    ),
+    Mutant(
+        "a-step-takes-interrupts",
+        "vcpu_worker/exits.py",
+        "    irq = 0 if w.sstep & SSTEP_NOIRQ else",
+        "    irq = 0 if w.sstep & 0 else",
+        "single steps leave interrupts out unless told otherwise (BEHAVIOUR 8, sstep)",
+        ("tests/emu/test_worker_debug.py::test_interrupts_are_taken_by_a_step_only_if_it_may",),
+        r"assert \[7\] == \[\]",
     ),
     Mutant(
         "wake-up-before-sleep-dropped",

@@ -10,13 +10,19 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import pytest
 
 from emu.stress.plan import OPERATIONS, Run, choose
+from ipc.clock import GuestClock
+from tests.lib import rawguest
 from tests.lib.guests import need
-from tests.lib.lifecycle_vm import differing, digest, driven, embedded
+from tests.lib.lifecycle_vm import EMBEDDED, differing, digest, driven, embedded
+from tests.system import test_panic, test_watchdog
 from tests.system.guests.run import hogs
+from tests.system.test_idle import MOST, least_share
 
 BOOT_S = 120.0
 SPIN = r"SPIN \d+"
@@ -194,26 +200,63 @@ def _lost(run: Run) -> None:
     run.events("SIGKILL", run.model.hart_killed().after)
 
 
-STATES: dict[str, Callable[[Run], object]] = {
-    "prelaunch": lambda run: None,
-    "running": lambda run: run.command("cont", run.model.cont()),
-    "paused": _paused,
-    "internal-error": _lost,
-}
+def _of_itself(state: str, *events: str) -> Callable[[Run], None]:
+    """The guest brings it about."""
+
+    def reach(run: Run) -> None:
+        run.machine.client.command("cont")  # the guest may be quicker than the reply
+        run.events("the guest", ("RESUME", *events))
+        run.model.state = state
+
+    return reach
+
+
+def _raw(image: bytes, *more: str) -> Callable[[Path], list[str]]:
+    return lambda folder: [*EMBEDDED, "-smp", "2", "-bios", "none", "-kernel",
+                           rawguest.written(folder, image), *more]  # fmt: skip
+
+
+def _embedded(_folder: Path) -> list[str]:
+    return embedded(2)
+
+
+# state: the machine's options, how it gets there
+STATES: dict[str, tuple[Callable[[Path], list[str]], Callable[[Run], object]]] = {
+    "prelaunch": (_embedded, lambda run: None),
+    "running": (_embedded, lambda run: run.command("cont", run.model.cont())),
+    "paused": (_embedded, _paused),
+    "internal-error": (_embedded, _lost),
+    "shutdown": (
+        _raw(rawguest.powers_off(), "-no-shutdown"), _of_itself("shutdown", "SHUTDOWN", "STOP")
+    ),
+    "guest-panicked": (
+        _raw(rawguest.stores(test_panic.PAGE, ("sb", 0, test_panic.PANICKED)), "-device", "pvpanic-mmio",
+             "-action", "panic=pause"),
+        _of_itself("guest-panicked", "GUEST_PANICKED", "STOP"),
+    ),
+    "watchdog": (
+        _raw(rawguest.stores(test_watchdog.PAGE, *test_watchdog.START), "-device", "allwinner-wdt-sun6i",
+             "-action", "watchdog=pause"),
+        _of_itself("watchdog", "WATCHDOG", "STOP"),
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_command_from_every_state(state: str) -> None:
-    for name in ("stop", "cont", "system_reset", "system_powerdown", "system_wakeup", "quit"):
-        with driven(embedded(2)) as run:
-            STATES[state](run)
+def test_every_command_from_every_state(state: str, tmp_path: Path) -> None:
+    line, reach = STATES[state]
+    for names in (("system_powerdown", "system_wakeup", "cont"), ("stop", "system_reset"), ()):
+        with driven(line(tmp_path)) as run:
+            reach(run)
             assert run.model.state == state
-            if name == "quit":
+            run.check_state()
+            for name in names:
+                run.command(name, getattr(run.model, name)())
+                if not run.model.runs or state not in ("guest-panicked", "watchdog"):
+                    run.check_state()  # else it does it again, at its own time
+            if not names:
                 assert run.machine.quit() == 0
                 assert run.machine.client.take_events(("SHUTDOWN",)) == ["SHUTDOWN"]
-                continue
-            run.command(name, getattr(run.model, name)())
-            run.check_state()
 
 
 # -- death
@@ -250,3 +293,43 @@ def test_a_random_sequence_of_everything() -> None:
             run.check_state()
             run.pause()
         assert run.machine.quit() == 0
+
+
+# -- time and rest
+
+
+def test_guest_time_stands_still_while_the_machine_is_stopped() -> None:
+    """LESSONS 30: on continue, time must not jump by the length of the pause."""
+    with driven(embedded(2)) as run:
+        run.get_ready()
+        clock = GuestClock(run.machine.control.header)
+        for _ in range(3):
+            run.command("stop", run.model.stop())
+            stopped = clock.now_ns()
+            time.sleep(0.3)  # the length of the pause
+            assert clock.now_ns() == stopped
+            began = time.monotonic_ns()
+            run.command("cont", run.model.cont())
+            now, took = clock.now_ns(), time.monotonic_ns() - began
+            assert stopped <= now <= stopped + took
+        run.check_state()
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
+def test_a_machine_with_nothing_to_do_uses_no_processor_after_pauses_and_resets(
+    tmp_path: Path, paused: bool
+) -> None:
+    """LESSONS 22: threads that spin after the first pause."""
+    line = [*EMBEDDED, "-smp", "4", "-bios", "none", "-kernel", rawguest.written(tmp_path, rawguest.idle())]
+    with driven(line) as run:
+        run.command("cont", run.model.cont())
+        for n in range(30):
+            run.command("stop", run.model.stop())
+            if n % 10 == 0:
+                OPERATIONS["reset"].func(run)
+            run.command("cont", run.model.cont())
+        if paused:
+            run.command("stop", run.model.stop())
+        main = psutil.Process(run.machine.process.pid)
+        family = [main, *main.children(recursive=True)]
+        assert least_share(family) < MOST

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lib.guests import need
-from tests.lib.qmp import Qmp
+from tests.lib.qmp_session import Qmp
 from tests.lib.vm import Emu
 from tests.system.test_linux import no_complaint
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lib.guests import need
-from tests.lib.qmp import Qmp, QmpError
+from tests.lib.qmp_session import Qmp, QmpError
 from tests.lib.vm import ConsoleTimeout, Emu
 from tests.system.test_linux import no_complaint
 from tests.system.test_power import power_off_by_button

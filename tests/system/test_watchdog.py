@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lib import rawguest
-from tests.lib.qmp import Qmp
+from tests.lib.qmp_session import Qmp
 from tests.lib.vm import Emu
 
 PAGE = 0x400_0000 >> 12

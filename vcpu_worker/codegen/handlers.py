@@ -98,6 +98,21 @@ def _illegal() -> tuple[str, Lines]:
     return _function("op_illegal", w), w
 
 
+def _break() -> tuple[str, Lines]:
+    """Op 4: a breakpoint lies at this place in some page. Leave if it is this one, else the instruction."""
+    w = Lines()
+    w.extern("@break_at", "declare i64 @break_at(i64, i64, i64)")
+    s, rec = w.let("ptrtoint ptr %S to i64"), w.let("ptrtoint ptr %rec to i64")
+    op = w.let(f"call i64 @break_at(i64 {s}, i64 {rec}, i64 {w.here()})")
+    w.cond(w.let(f"icmp ne i64 {op}, 0"), "on", "out", likely=True)
+    w.block("out")
+    w.tail("@op_leave")
+    w.block("on")
+    table = w.let(f"inttoptr i64 {w.get('dispatch')} to ptr")
+    w.tail(w.let(f"load ptr, ptr {w.let(f'getelementptr ptr, ptr {table}, i64 {op}')}"))
+    return _function("op_break", w), w
+
+
 def _stop() -> tuple[str, Lines]:
     w = Lines()
     w.put("pc", w.here())
@@ -106,7 +121,7 @@ def _stop() -> tuple[str, Lines]:
     return _function("op_stop", w), w
 
 
-SPECIAL = {0: "op_decode", 1: "op_illegal", 2: "op_goto", 3: "op_cross"}
+SPECIAL = {0: "op_decode", 1: "op_illegal", 2: "op_goto", 3: "op_cross", 4: "op_break"}
 
 
 def _enter_code() -> str:
@@ -212,7 +227,7 @@ def module(
 
     for name, native in (("op_leave", "leave"), ("op_leave_at_pc", "leave"), ("op_event", "hart_poll")):
         add(*_leave(name, native))
-    for make in (_resume, _fetch, _decode, _cross, _goto, _illegal, _stop):
+    for make in (_resume, _fetch, _decode, _cross, _goto, _illegal, _break, _stop):
         add(*make())
     traces: dict[str, Trace] = {}
     done: set[str] = set()

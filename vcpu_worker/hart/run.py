@@ -160,6 +160,9 @@ def enter_guest(h):
     h.in_guest = 1
     fence()
     serve_flush(h)
+    g = HEADER(h.header)
+    if g.break_version != h.break_seen:
+        apply_breaks(h)
     h.exit_reason = Exit.NONE
     h.fault = 0
     return 0

@@ -102,7 +102,8 @@ def may_begin(h):
     """1 if main may begin an access this hart waits for: as Vcpu.may_begin."""
     if h.mmio_seq == h.mmio_done or h.exit_reason != layout.Exit.MMIO:
         return 0
-    return u64(h.wanted == layout.Want.RUN and h.acked_gen == h.wanted_gen)
+    runs = h.wanted == layout.Want.RUN or h.wanted == layout.Want.STEP
+    return u64(runs and h.acked_gen == h.wanted_gen)
 
 
 @native("u64(HEADER, u64)", export=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from ipc.layout import EV_TRACE, FETCH_ENTRIES, HEADER, TRACE_ASM
 from vcpu_worker.native import native
 
-OP_DECODE, OP_ILLEGAL, OP_GOTO, OP_CROSS = 0, 1, 2, 3
+OP_DECODE, OP_ILLEGAL, OP_GOTO, OP_CROSS, OP_BREAK = 0, 1, 2, 3, 4
 
 RECORDS = 2048
 PAGE_EPOCH = 16400  # u64, behind 2048 records and the sentinel
@@ -44,7 +44,7 @@ def flush_fetch(h):
 
 @native("u64(HART)", export=True)
 def doubt_code(h):
-    """Memory may have changed behind this hart's back, which stands still: compare pages before their next use."""
+    """Memory was changed behind a stopped hart's back: pages are compared before their next use."""
     h.code_epoch = h.code_epoch + 1
     return flush_fetch(h)
 
@@ -122,17 +122,21 @@ def fetch_slow(h, va):
     """A fetch TLB entry's address for va, filled; 0: h.fault is set."""
     gpa = translate(h, va, FETCH)
     if h.fault != 0:
-        return 0
+        return break_or_fault(h, va)
     whole = 1
     if h.pmp_active != 0:
         whole = pmp_page(h, gpa, FETCH, h.priv)
         if whole == 0:
-            return trap(h, FETCH_FAULT, va)
+            trap(h, FETCH_FAULT, va)
+            return break_or_fault(h, va)
         if whole == 2:
+            if is_break(h, va) != 0:
+                return stop_at_break(h)
             return fetch_one(h, va)
     host = ram_ptr(h, gpa & ~0xFFF, 4096, 0)
     if host == 0:
-        return trap(h, FETCH_FAULT, va)
+        trap(h, FETCH_FAULT, va)
+        return break_or_fault(h, va)
     page = page_for(h, gpa, host)
     e = addr(h.fetch_tlb[0]) + (((va >> 12) & (FETCH_ENTRIES - 1)) << 5)
     st64(e + 8, page)
@@ -204,6 +208,9 @@ def decode_at(h, rec, va):
         h.trace_code = page + PAGE_COPY + off
         atomic_or32(addr(h.event), EV_TRACE)
     word = decode_in(h, page, off)
+    if may_break(h, off) != 0:
+        st64(rec, (word & ~0xFFFF) | OP_BREAK)
+        return 0
     st64(rec, word)
     size = insn_size(page, off)
     after = off + size
@@ -220,6 +227,8 @@ def decode_at(h, rec, va):
             second = decode_in(h, page, after) & 0xFFFF
         else:
             second = single_op(h, next_word & 0xFFFF)
+        if may_break(h, after) != 0:
+            second = OP_BREAK
         both = pair_op(h, word & 0xFFFF, second)
         if both != 0:
             st64(rec, (word & ~0xFFFF) | both)

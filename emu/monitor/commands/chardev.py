@@ -42,7 +42,7 @@ class ChardevBackendInfo:
 def query_chardev(e: Emulator) -> list[ChardevInfo]:
     """Every character device, those behind muxes included."""
     found = {one.label: one for one in e.chardevs.all()}
-    order = ghash_order(found)
+    order = reversed(ghash_order(found))
     return [ChardevInfo(name, found[name].filename, found[name].used) for name in order]
 
 
@@ -51,7 +51,7 @@ def query_chardev_backends(_e: Emulator) -> list[ChardevBackendInfo]:
     """Every kind that chardev-add can make."""
     from emu.chardev.registry import driver_names
 
-    return [ChardevBackendInfo(name) for name in (*driver_names(), "mux", "memory")]
+    return [ChardevBackendInfo(name) for name in driver_names()]
 
 
 # -- making and removing
@@ -80,7 +80,13 @@ def chardev_add(e: Emulator, id: str, backend: ChardevBackend) -> ChardevReturn:
     if isinstance(backend, MuxBackend):
         e.chardevs.make_mux(id, backend.data.chardev)
         return ChardevReturn()
-    return _made(e.chardevs.make(to_spec(backend), id, _nobody))
+    try:
+        return _made(e.chardevs.make(to_spec(backend), id, _nobody))
+    except UserError as error:
+        if id in e.chardevs:
+            raise
+        error.text = f"Failed to add chardev '{id}': {error.text}"
+        raise
 
 
 @qmp_command("chardev-change")
@@ -134,7 +140,7 @@ def ringbuf_write(e: Emulator, device: str, data: str, format: DataFormat = Data
         try:
             ring.write(base64.b64decode(data, validate=True))
         except binascii.Error as error:
-            raise UserError(f"Base64 data '{data}' is not valid") from error
+            raise UserError("Base64 data contains invalid characters") from error
     else:
         ring.write(data.encode("utf-8", "surrogateescape"))
 

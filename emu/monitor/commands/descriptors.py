@@ -9,22 +9,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from emu.core.fdsets import FD_SETS
 from emu.errors import OptionError, UserError
 from emu.monitor.commands.registry import qmp_command
-from emu.monitor.fdsets import FdSets
 
 if TYPE_CHECKING:
     from emu.emulator import Emulator
     from emu.monitor.monitor import Monitor
 
 NONE_CAME = "No file descriptor supplied via SCM_RIGHTS"
-
-
-def fd_sets(e: Emulator) -> FdSets:
-    """The machine's sets, made when first asked for."""
-    if e.fd_sets is None:
-        e.fd_sets = FdSets()
-    return e.fd_sets
 
 
 @qmp_command("getfd")
@@ -61,23 +54,23 @@ class AddfdInfo:
 
 @qmp_command("add-fd")
 def add_fd(
-    e: Emulator, monitor: Monitor, fdset_id: int | None = None, opaque: str | None = None
+    _e: Emulator, monitor: Monitor, fdset_id: int | None = None, opaque: str | None = None
 ) -> AddfdInfo:
     """Take the descriptor that came with the command into a set. Errors: UserError."""
     fd = monitor.chardev.take_fd()
     if fd is None:
         raise UserError(NONE_CAME)
     try:
-        return AddfdInfo(fd_sets(e).add(fd, fdset_id, opaque), fd)
+        return AddfdInfo(FD_SETS.add(fd, fdset_id, opaque), fd)
     except UserError:
         os.close(fd)
         raise
 
 
 @qmp_command("remove-fd")
-def remove_fd(e: Emulator, fdset_id: int, fd: int | None = None) -> None:
+def remove_fd(_e: Emulator, fdset_id: int, fd: int | None = None) -> None:
     """Close a descriptor of a set, or all. Errors: UserError."""
-    fd_sets(e).remove(fdset_id, fd)
+    FD_SETS.remove(fdset_id, fd)
 
 
 @dataclass(frozen=True)
@@ -97,9 +90,9 @@ class FdsetInfo:
 
 
 @qmp_command("query-fdsets")
-def query_fdsets(e: Emulator) -> list[FdsetInfo]:
+def query_fdsets(_e: Emulator) -> list[FdsetInfo]:
     """All sets."""
     return [
         FdsetInfo(number, [FdsetFdInfo(held.fd, held.opaque) for held in fds])
-        for number, fds in fd_sets(e).items()
+        for number, fds in FD_SETS.items()
     ]

@@ -41,8 +41,7 @@ def stop(e: Emulator) -> None:
 @qmp_command("cont")
 def cont(e: Emulator) -> None:
     """RESUME comes before the reply; nothing if it runs. Errors: ResetRequired."""
-    if e.run.states.current is not RunState.SUSPENDED:
-        e.run.vm_start()
+    e.run.cont()
 
 
 @qmp_command("system_reset")

@@ -82,6 +82,8 @@ def chardev_change(s: Session, id: str, args: str) -> None:
     """Its front end stays."""
     if id not in s.e.chardevs:
         raise UserError(f"Chardev '{id}' does not exist")
+    if opts_parse_id(args) is not None:
+        raise UserError("Unexpected 'id' parameter")
     spec, _ = _spec(s, args, id)
     s.e.chardevs.change(id, spec, s.print)
 

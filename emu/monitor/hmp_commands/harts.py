@@ -60,7 +60,7 @@ def gdbserver(s: Session, device: str = "tcp::1234") -> None:
     try:
         gdbserver_start(s.e, device)
     except UserError as error:
-        s.print("".join(f"{text}\n" for text in (error.text, *error.consequences)))
+        s.print(f"{error.text}\n" + "".join(f"warning: {text}\n" for text in error.consequences))
         s.print(f"Could not open gdbserver on device '{device}'\n")
         return
     done = "Disabled gdbserver" if device == "none" else f"Waiting for gdb connection on device '{device}'"

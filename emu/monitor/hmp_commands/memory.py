@@ -68,7 +68,7 @@ def _physical(s: Session) -> Reader:
 
 
 def _show(s: Session, fmt: Format, addr: int, read: Reader | None) -> None:
-    if read is None or (fmt.letter == "i" and s.hart is None):
+    if read is None or s.hart is None:
         s.print(_NO_HART)
     elif fmt.letter == "i":
         _disassemble(s, fmt.count, addr, read)
@@ -145,7 +145,10 @@ def memsave(s: Session, val: int, size: int, filename: str) -> None:
     """As the chosen hart translates it now."""
     from emu.monitor.commands import memory as qmp
 
-    qmp.memsave(s.e, val, size, filename, s.hart or 0)
+    if s.hart is None:
+        s.print("No CPU available\n")
+        return
+    qmp.memsave(s.e, val, size, filename, s.hart)
 
 
 @hmp_command("pmemsave", "addr size file", "write 'size' bytes of physical memory at 'addr' to a file",

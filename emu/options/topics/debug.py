@@ -6,11 +6,10 @@ from emu.errors import OptionError
 from emu.options.option import Ask, Status, Topic, option
 from emu.options.settings import NOT_IN_BUILD, Said, Settings
 
-_NO_GDB = "there is no gdb server"
 _SEED_MOST = (1 << 64) - 1
 
 
-@option("gdb", args="dev", topic=Topic.DEBUG, after="overcommit", status=Status.CHECKED, why=_NO_GDB,
+@option("gdb", args="dev", topic=Topic.DEBUG, after="overcommit",
         words=("tcp::", "unix:", "none"),
         help="accept gdb connection on 'dev'; the guest does not wait for it (see -S)")  # fmt: skip
 def gdb(s: Settings, arg: str) -> None:
@@ -18,7 +17,7 @@ def gdb(s: Settings, arg: str) -> None:
     s.gdbs.append(s.said(arg))
 
 
-@option("s", topic=Topic.DEBUG, status=Status.CHECKED, why=_NO_GDB, help="shorthand for -gdb tcp::1234")
+@option("s", topic=Topic.DEBUG, help="shorthand for -gdb tcp::1234")
 def gdb_default(s: Settings, _arg: str) -> None:
     """The port that everybody knows."""
     s.gdbs.append(Said("tcp::1234", s.where))

@@ -47,11 +47,10 @@ def parse_uuid(text: str) -> str | None:
     return text.lower() if all(c in "0123456789abcdefABCDEF" for c in "".join(parts)) else None
 
 
-@option("add-fd", args="fd=fd,set=set[,opaque=opaque]", group="add-fd", after="numa", status=Status.CHECKED,
-        why="no file name of a device can mean a descriptor of a set yet",
-        help="add the open descriptor 'fd' to the set number 'set'")  # fmt: skip
+@option("add-fd", args="fd=fd,set=set[,opaque=opaque]", group="add-fd", after="numa",
+        help="add the open descriptor 'fd' to the set number 'set': /dev/fdset/'set' names it")  # fmt: skip
 def add_fd(s: Settings, arg: str) -> None:
-    """Judged in `early.judge_fd_sets`."""
+    """Done in `early.take_fd_sets`."""
     s.parse("add-fd", arg)
 
 
@@ -76,13 +75,11 @@ def overcommit(s: Settings, arg: str) -> None:
         s.lack("memory is not locked by this build")
 
 
-@option("daemonize", topic=Topic.DEBUG, after="loadvm", status=Status.CHECKED,
-        why="the main loop does not leave its terminal yet",
+@option("daemonize", topic=Topic.DEBUG, after="loadvm",
         help="go to the background when the machine is ready")  # fmt: skip
 def daemonize(s: Settings, _arg: str) -> None:
     """Not with -nographic's use of the terminal."""
     s.daemonize = s.said("")
-    s.lack("the program stays in the foreground in this build")
 
 
 @option("sandbox", topic=Topic.DEBUG, after="semihosting-config", status=Status.CHECKED, group="sandbox",

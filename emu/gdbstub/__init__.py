@@ -1,0 +1,1 @@
+"""The debug server: gdb's remote protocol on a character device."""
