@@ -119,6 +119,9 @@ class Chardevs:
         if old is None:
             raise UserError(f"Chardev '{label}' does not exist")
         frontend, told = old.frontend, (old.on_connection, old.on_focus)
+        changed = getattr(frontend, "backend_changed", None)
+        if old.used and changed is None:
+            raise UserError("Chardev user does not support chardev hotswap")
         made = self._backend(spec, label, tell)
         self._open[label] = made
         if old.used:
@@ -128,6 +131,8 @@ class Chardevs:
             if was and not made.connected:
                 made.on_connection(False)
             made.attach(frontend)
+            if changed is not None:
+                changed(made)
             if made.connected and not was:
                 made.on_connection(True)
         self._close(old)

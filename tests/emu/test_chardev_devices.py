@@ -187,6 +187,7 @@ def test_a_front_end_stays_when_its_back_end_changes(
     now = devices.find("c")
     assert isinstance(now, Chardev)
     assert now.frontend is front
+    assert front.backend is now
     assert told == [False]
     devices.change("c", Spec("file", path=str(tmp_path / "g")))
     assert told == [False, True]
