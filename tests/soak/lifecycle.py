@@ -11,7 +11,7 @@ from tests.soak.registry import NotPerformed, Seen, check
 from tests.system import test_lifecycle
 
 HARTS = (1, 2, 4, 8)
-SUSPEND = "\n\necho mem > /sys/power/state\n"  # the first characters may be lost to a terminal being set up
+SUSPEND = "\n\necho mem > /sys/power/state; echo SHELL on again\n"
 
 
 def _with_linux(func: Callable[[], Seen]) -> Seen:
@@ -67,7 +67,7 @@ def stress(count: int, seed: int) -> Seen:
     return {"operations": count}
 
 
-@check("stress-suspend", count=200, part=50, doc="`emu stress` on Debian that suspends to RAM, on 2 harts")
+@check("stress-suspend", count=200, part=50, doc="Debian that suspends to RAM under stress, on 2 harts")
 def stress_suspend(count: int, seed: int) -> Seen:
     """Each part is a machine; the guest's shell is told to suspend, a client wakes it, or resets it asleep."""
 
