@@ -5,6 +5,7 @@
 #                        suspend, and with the image with modules: blk net rng powerkey watchdog
 #   rounds=N             how much work smpstress and forkstress do (2)
 #   seconds=N            how long idle and spin last (0 = for ever), and watchdog feeds
+#   modules=NAME[,NAME...]  which modules to load, of those that are there (all)
 #   alarm=N              the clock ends a suspend after N seconds (0 = it does not)
 #
 # Every word prints one line that starts with its name in capitals; after the last word the machine
@@ -19,18 +20,25 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /tmp
 
-words=shell rounds=2 seconds=0 alarm=0
+words=shell rounds=2 seconds=0 alarm=0 modules=
 for part in $(cat /proc/cmdline); do
     case $part in
         test=*) words=${part#test=} ;;
         rounds=*) rounds=${part#rounds=} ;;
         seconds=*) seconds=${part#seconds=} ;;
         alarm=*) alarm=${part#alarm=} ;;
+        modules=*) modules=${part#modules=} ;;
     esac
 done
 harts=$(nproc)
 
-if [ -f /etc/modules ]; then
+if [ -n "$modules" ]; then
+    IFS=,
+    for module in $modules; do
+        modprobe "$module" || echo "GUEST-MODULE failed: $module"
+    done
+    unset IFS
+elif [ -f /etc/modules ]; then
     while read -r module; do
         insmod "$module" || echo "GUEST-MODULE failed: $module"
     done </etc/modules

@@ -15,6 +15,7 @@ from emu.hw.char.ns16550a import IER_RDI
 from emu.hw.riscv.virt import VirtMachine
 from emu.loop.timers import Clock, ClockType
 from emu.options.clock import RtcClock, RtcConfig
+from emu.qom.device import ResetType, reset_tree
 from emu.runstate.harts import NoHarts
 from emu.runstate.requests import Cause, NotSuspended, WakeupReason
 from emu.runstate.states import RunState
@@ -185,6 +186,9 @@ def test_an_alarm_in_guest_time_wakes_it_too() -> None:
         now[0] = 2500
         clocks.run()
         assert not machine.rtc.irq.level, "the alarm of the sleep is not that of the day"
+        box.suspend()
+        reset_tree(machine.rtc, ResetType.COLD)
+        assert (clocks.virtual.armed, clocks.virtual_rt.armed) == ([], [])
 
 
 def test_input_wakes_it_if_its_interrupt_is_enabled(box: Sleeper) -> None:

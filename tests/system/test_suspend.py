@@ -11,18 +11,20 @@ from tests.lib.guests import need
 from tests.lib.qmp_session import Qmp, QmpError
 from tests.lib.vm import ConsoleTimeout, Emu
 from tests.system.test_linux import no_complaint
+from tests.system.test_power import power_off_by_button
 
 BOOT_S, SOON_S = 240, 60
+INPUT = "virtio_mmio,virtio_input,evdev"
 WAKE_BY_KEYS = b"echo enabled >/sys/class/tty/ttyS0/power/wakeup\n"
 SLEEP = b"echo mem >/sys/power/state; echo BA''CK=$? harts=$(nproc) now=$(date +%s)\n"
 
 
-def linux(folder: Path, harts: int, *more: str) -> Emu:
-    """A shell, and a QMP server."""
+def linux(folder: Path, harts: int, *more: str, modules: str = "") -> Emu:
+    """A shell, and a QMP server. modules: what is to be loaded."""
     return Emu(
         "-smp", str(harts), "-m", "512M", "-nographic", "-monitor", "none",
-        "-kernel", need("linux"), "-initrd", need("initrd" if "-bios" not in more else "initrd-modules"),
-        "-append", "console=ttyS0 test=shell",
+        "-kernel", need("linux"), "-initrd", need("initrd-modules" if modules else "initrd"),
+        "-append", f"console=ttyS0 test=shell,powerkey modules={modules}",
         "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off", *more,
     )  # fmt: skip
 
@@ -38,8 +40,13 @@ def back(vm: Emu, harts: int) -> int:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("harts", [1, 4])
 def test_linux_sleeps_and_whoever_may_wakes_it(harts: int, tmp_path: Path) -> None:
-    """The alarm, a key, a client; stop and cont in its sleep; its clock; a reset in its sleep, and quit."""
-    with linux(tmp_path, harts, "-M", "virt,suspend=on") as vm, Qmp(tmp_path / "qmp") as qmp:
+    """The alarm, a key, a client; stop and cont in its sleep; its clock. Then, on one hart, the power button
+    of a keyboard that has slept too; on four, a reset in its sleep.
+    """
+    words = ("-M", "virt,suspend=on", "-device", "virtio-keyboard-device",
+             "-global", "virtio-mmio.force-legacy=false")  # fmt: skip
+    modules = INPUT if harts == 1 else ""
+    with linux(tmp_path, harts, *words, modules=modules) as vm, Qmp(tmp_path / "qmp") as qmp:
         assert qmp.run("query-current-machine") == {"wakeup-suspend-support": True}
         vm.expect(rb"SHELL on ttyS0", BOOT_S)
         with pytest.raises(QmpError, match="Unable to wake up: guest is not in suspended state"):
@@ -74,16 +81,16 @@ def test_linux_sleeps_and_whoever_may_wakes_it(harts: int, tmp_path: Path) -> No
         assert qmp.events[-6:] == ["SUSPEND", "WAKEUP", "SUSPEND", "STOP", "RESUME", "WAKEUP"]
         no_complaint(vm.console)
 
+        if harts == 1:
+            power_off_by_button(vm, qmp)
+            return
         vm.send(SLEEP)
         qmp.wait("SUSPEND")
         qmp.run("system_reset")
         qmp.wait("RESET")
         assert qmp.status == "prelaunch"
-        if harts == 1:
-            qmp.run("cont")
-            vm.expect(rb"SHELL on ttyS0", BOOT_S)
-            vm.send(SLEEP)
-            qmp.wait("SUSPEND")
+        qmp.run("cont")
+        vm.expect(rb"Linux version", SOON_S)
         qmp.run("quit")
         assert vm.wait(SOON_S) == 0
 
@@ -96,7 +103,7 @@ def test_under_opensbi_linux_only_idles_and_a_key_wakes_it(tmp_path: Path) -> No
     panic=1 reboots, which -no-reboot makes a shutdown.
     """
     words = "-M", "virt", "-bios", need("opensbi"), "-device", "virtio-keyboard-device", "-no-reboot"
-    with linux(tmp_path, 2, *words) as vm, Qmp(tmp_path / "qmp") as qmp:
+    with linux(tmp_path, 2, *words, modules=INPUT) as vm, Qmp(tmp_path / "qmp") as qmp:
         vm.expect(rb"SHELL on ttyS0", BOOT_S)
         vm.send(b"cat /sys/power/mem_sleep; ls /sys/class/rtc/rtc0/device/power | grep -cx wakeup\n")
         vm.expect(rb"\n\[s2idle\]\r\n0\r", SOON_S)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from emu.core.fdt import Node
 from emu.hw.platform_bus import DynamicSysBusDevice
 from emu.hw.tree import Place, device_node
-from emu.qom.device import Category
+from emu.qom.device import Category, ResetType
 from emu.qom.property import Uint
 from emu.qom.types import qom_type
 from emu.runstate.happenings import guest_crashloaded, guest_panicked, guest_pvshutdown
@@ -31,6 +31,10 @@ class PvpanicMmio(DynamicSysBusDevice):
         """Its one register."""
         self._complained = False
         self.init_mmio("pvpanic", SIZE, self, max_access=1)
+
+    def reset_enter(self, kind: ResetType) -> None:
+        """A new life may be complained about anew."""
+        self._complained = False
 
     def read(self, off: int, size: int) -> int:
         """The same in each byte."""

@@ -39,9 +39,9 @@ class GoldfishRtc(RegisterDevice):
         self._clock = self.vm.rtc_clock
         self._offset_ns = self.vm.rtc_offset_ns
         self._timer = Timer(self._clock, self._fire)
+        self._in_sleep = Timer(self.vm.clocks.virtual_rt, self._fire_in_sleep)
         if self._clock is self.vm.clocks.virtual:
             # -rtc clock=vm: guest time goes on while a suspended machine sleeps, but VIRTUAL's timers rest
-            self._in_sleep = Timer(self.vm.clocks.virtual_rt, self._fire_in_sleep)
             self.vm.run.on_suspend(self._sleep)
             self.vm.run.on_wakeup(lambda _reason: self._in_sleep.cancel())
         self.init_irq(self.irq)
@@ -50,10 +50,12 @@ class GoldfishRtc(RegisterDevice):
     def unrealize(self) -> None:
         """No alarm any more."""
         self._timer.cancel()
+        self._in_sleep.cancel()
 
     def reset_enter(self, kind: ResetType) -> None:
         """No alarm, no interrupt; the calendar goes on, as the guest has set it."""
         self._timer.cancel()
+        self._in_sleep.cancel()
         self.alarm_ns = 0
         self.alarm_running = False
         self.pending = self.enabled = False
