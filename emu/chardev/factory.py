@@ -49,6 +49,8 @@ class Chardevs:
         if spec.backend == MUX:
             return self.make_mux(label, spec.chardev)
         name = f"{label}-base" if spec.mux else label
+        if name in self:
+            raise OptionError(f"Chardev with id '{name}' already exists")
         made = self._backend(spec, name, tell)
         self._open[name] = made
         if spec.mux:
@@ -139,7 +141,7 @@ class Chardevs:
         return made
 
     def remove(self, label: str) -> None:
-        """Errors: UserError if it is not there or in use."""
+        """What is behind a mux stays, without a front end. Errors: UserError if it is not there or in use."""
         found = self.find(label)
         if found is None:
             raise UserError(f"Chardev '{label}' not found")
@@ -148,10 +150,14 @@ class Chardevs:
         if isinstance(found, Mux):
             del self._muxes[label]
             found.base.detach()
-            label = f"{label}-base"  # what was made for it goes with it
-            if label not in self._open:
-                return
-        self._close(self._open.pop(label))
+        else:
+            self._close(self._open.pop(label))
+
+    def discard(self, label: str) -> None:
+        """Remove it with what is behind it. Errors: as `remove`."""
+        self.remove(label)
+        if f"{label}-base" in self._open:
+            self.remove(f"{label}-base")
 
     # -- the process
 
