@@ -31,8 +31,8 @@ class Wrong(Exception):
 class Guest:
     """What is known of the guest.
 
-    ready: a line it writes when it is up; suspend: what to type so that it suspends the machine and writes that
-    line again when it wakes. "" for none.
+    ready: a line it writes when it is up; suspend: what to type so that it suspends the machine and
+    writes that line again when it wakes. "" for none.
     """
 
     ready: str = ""
