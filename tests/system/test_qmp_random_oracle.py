@@ -1,7 +1,7 @@
 """Random requests, right, wrong and damaged, to this program and to the reference QEMU: the same comes back.
 
-The commands are those whose replies do not depend on what a build has. What stop and cont bring about comes in
-the order of the stream, so events are compared as well.
+The commands are those whose replies do not depend on what a build has. What stop and cont bring about comes
+in the order of the stream, so events are compared as well.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from tests.lib.reference import CAPABILITIES, PATIENCE_S, QUIT, need
 
 WORDS = ("-M", "none", "-nodefaults", "-display", "none", "-name", "n", "-qmp", "stdio")
 COMMANDS = ["stop", "cont", "query-status", "query-name", "query-uuid", "query-target", "set-action",
-            "watchdog-set-action", "qom-get", "qom-list", "qom-set", "object-del", "device_del", "system_wakeup",
-            "inject-nmi", "closefd", "getfd", "remove-fd", "query-fdsets", "query-kvm", "query-iothreads",
-            "query-cpus-fast", "query-memdev", "qmp_capabilities", "x-exit-preconfig", "nope", "query-block",
+            "watchdog-set-action", "qom-get", "qom-list", "qom-set", "object-del", "device_del",
+            "system_wakeup", "inject-nmi", "closefd", "getfd", "remove-fd", "query-fdsets", "query-kvm",
+            "query-iothreads", "query-cpus-fast", "query-memdev", "qmp_capabilities", "x-exit-preconfig",
+            "nope", "query-block",
             "query-named-block-nodes", "pmemsave", "object-add",
             "device-list-properties", "yank", "query-current-machine"]  # fmt: skip
 NAMES = ["path", "property", "value", "id", "reboot", "shutdown", "panic", "watchdog", "action", "fdname",
@@ -34,9 +35,9 @@ FITTING = {"qom-get": ["path", "property"], "qom-list": ["path"], "qom-set": ["p
            "query-named-block-nodes": ["flat"], "pmemsave": ["val", "size", "filename"],
            "object-add": ["qom-type", "id"], "device-list-properties": ["typename"]}  # fmt: skip
 VALUES: list[object] = [
-    "/machine/peripheral", "type", "/no", "none", "pause", "reset", "a", "", "1x", 0, 1, -1, 1 << 63, 1 << 64, 1.5, True, False,
-    None, [], {}, ["oob"], [1], [{"type": "chardev"}], [{"type": "nope"}], {"a": 1}, "rtc", "/no/such/file",
-    "rng-builtin",
+    "/machine/peripheral", "type", "/no", "none", "pause", "reset", "a", "", "1x", 0, 1, -1, 1 << 63, 1 << 64,
+    1.5, True, False, None, [], {}, ["oob"], [1], [{"type": "chardev"}], [{"type": "nope"}], {"a": 1}, "rtc",
+    "/no/such/file", "rng-builtin",
 ]  # fmt: skip
 PIECES = [b"{", b"}", b"[", b"]", b'"', b",", b":", b"\xff\n", b"\x00", b"'", b"1", b"tru", b"\\"]
 

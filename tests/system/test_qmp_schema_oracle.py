@@ -18,6 +18,7 @@ from tests.lib.transcript import Player
 Types = dict[str, dict[str, Any]]
 OURS = {
     "X_VCPU_LOST": "a hart is a process here, and can die",
+    "x-query-reset-digest": "what a reset must bring back, for tests",
 }
 # results that are always empty here: what would be in them is not described
 EMPTY = {"query-balloon", "query-block", "query-block-jobs", "query-jobs", "query-memory-devices",

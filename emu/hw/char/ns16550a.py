@@ -274,15 +274,12 @@ class Ns16550a(RegisterDevice):
     # -- the backend's side
 
     def can_receive(self) -> int:
-        """Bytes it takes now. Up to the trigger level at once, then one by one: else each burst fills the
-        FIFO before the guest can answer, and the trigger level means nothing."""
+        """Bytes it takes now. Beyond the trigger level one by one: the guest must have time to answer."""
         if self.mcr & MCR_LOOP:
             return 0
         if not self.fcr & FCR_FE:
             return 0 if self.lsr & LSR_DR else 1
-        if len(self._rx) >= FIFO:
-            return 0
-        return max(1, self.trigger - len(self._rx))
+        return max(1, self.trigger - len(self._rx)) if len(self._rx) < FIFO else 0
 
     def receive(self, data: bytes) -> None:
         """Bytes from the backend."""
