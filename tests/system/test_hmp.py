@@ -6,16 +6,20 @@ import random
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from emu.guests import guest
 from emu.monitor.hmp_table import commands
 from emu.monitor.readline import LineEditor
 from tests.lib import reference
+from tests.lib.guests import need
 from tests.lib.hmp_transcript import Session, ask, load, start
 
 TABLE = load(Path(__file__).parents[1] / "vectors/hmp.txt")
+PATIENCE = 300  # tenths of a second
 OURS = (sys.executable, "-m", "emu")
 # of these the effect is shown elsewhere: tests of the lifecycle, of gdb, of the terminal
 ELSEWHERE = {"quit", "system_reset", "system_powerdown", "help", "info version", "info mtree"}
@@ -129,3 +133,71 @@ def test_any_keys_show_on_the_reference_what_they_show_here(seed: int) -> None:
     _, _, shown = shown.partition(b"\r\n")  # the banner
     wanted = bytes(out).replace(b"\n", b"\r\n")
     assert shown[: len(wanted)] == wanted, f"seed {seed}"
+
+
+# as its kernel lays it out: identity for devices and RAM, its test page under several rights
+MAPPINGS = """\
+vaddr            paddr            size             attr
+---------------- ---------------- ---------------- -------
+0000000000000000 0000000000000000 0000000040000000 rw---ad
+0000000080000000 0000000080000000 0000000040000000 rwx--ad
+ffffffffc0000000 000000008020f000 0000000000001000 rw---ad
+ffffffffc0001000 0000000080210000 0000000000001000 r----a-
+ffffffffc0003000 0000000080210000 0000000000001000 rw-u-ad
+ffffffffc0004000 0000000080210000 0000000000001000 rw---ad
+ffffffffc0005000 0000000080210000 0000000000001000 --x--a-
+ffffffffc0200000 0000000080200000 0000000000200000 rw---ad
+"""
+
+
+def mappings(command: tuple[str, ...], tmp_path: Path) -> None:
+    """The embedded guest, stopped when it has run with its page table on."""
+    words = ["-M", "virt", "-m", "128M", "-bios", need("opensbi"), "-kernel", str(guest("smp")),
+             "-append", "endless", "-serial", f"file:{tmp_path / 'console'}"]  # fmt: skip
+    with start(command, words) as player:
+        for _ in range(PATIENCE):
+            ask(player, "stop")
+            answer = ask(player, "info mem")
+            if answer == MAPPINGS.splitlines():
+                break
+            ask(player, "cont")
+            time.sleep(0.1)  # the guest has to get on
+        else:
+            raise AssertionError("\n".join(answer))
+        # addresses are looked up as the table says
+        assert ask(player, "gva2gpa 0xffffffffc0000123") == ["gpa: 0x8020f123"]
+        assert ask(player, "gva2gpa 0xffffffffc0002000") == ["Unmapped"]
+        assert ask(player, "x /1xw 0xffffffffc0002000") == ["ffffffffc0002000: Cannot access memory"]
+        assert ask(player, "x /2xg 0xffffffffc0200000")[0].partition(": ")[2] == (
+            ask(player, "xp /2xg 0x80200000")[0].partition(": ")[2]
+        )
+
+
+def test_mappings_of_a_guest_with_a_page_table(tmp_path: Path) -> None:
+    mappings(OURS, tmp_path)
+
+
+@pytest.mark.soak
+def test_the_reference_shows_the_same_mappings(tmp_path: Path) -> None:
+    mappings((reference.need(),), tmp_path)
+
+
+def test_harts_log_from_when_they_are_told_to(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    words = ["-M", "virt", "-m", "128M", "-kernel", str(guest("smp")), "-append", "endless", "-D", str(log)]
+    with start(OURS, words) as player:
+        assert log.read_bytes() == b""
+        assert ask(player, "log int") == []
+        for _ in range(PATIENCE):
+            if log.stat().st_size:
+                break
+            time.sleep(0.1)
+        assert ask(player, "log none") == []
+        assert ask(player, "stop") == []
+        assert re.match(r"riscv_cpu_do_interrupt: hart:0, async:[01], cause:", log.read_text())
+        size = log.stat().st_size
+        ask(player, "cont")
+        ask(player, "stop")
+        assert log.stat().st_size <= size + 4096  # a line that was under way at most
+        assert ask(player, f'logfile "{tmp_path}/other"') == []
+        assert (tmp_path / "other").exists()
