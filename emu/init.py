@@ -197,7 +197,7 @@ def qemu_create_machine(s: Settings, log: Log) -> Emulator:
     run.actions.set(judge_actions(s))
     emulator = Emulator(s, rtc, log, loop, late, run, machine=machine, defaults=defaults, chardevs=Chardevs(
         loop, lambda: _quit_from_console(emulator), lambda text: s.reporter.info(text, s.where),
-        s.escape))  # fmt: skip
+        s.escape, s.reporter.say))  # fmt: skip
     machine.chardevs = emulator.chardevs
     return emulator
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Frontend(Protocol):
-    """The device's side."""
+    """The device's side. One that bears another back end has `backend_changed(chardev)` as well."""
 
     def can_receive(self) -> int:
         """Bytes it takes now."""

@@ -18,14 +18,19 @@ from emu.loop.poll import MainLoop
 
 
 class Chardevs:
-    """The character devices of one process. quit: Ctrl-A x; info: a line for the user; escape: for Ctrl-A."""
+    """The character devices of one process. quit: Ctrl-A x; escape: for Ctrl-A.
+
+    info, say: a line for the user, as something worth knowing and with the program's name alone.
+    """
 
     def __init__(
-        self, loop: MainLoop, quit: Callable[[], None], info: Callable[[str], None], escape: int = ESCAPE
-    ) -> None:
+        self, loop: MainLoop, quit: Callable[[], None], info: Callable[[str], None], escape: int = ESCAPE,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:  # fmt: skip
         self._loop = loop
         self._quit = quit
         self._info = info
+        self._say = say
         self._escape = escape
         self._open: dict[str, Chardev] = {}  # everything to be closed, base devices of muxes included
         self._muxes: dict[str, Mux] = {}
@@ -44,6 +49,8 @@ class Chardevs:
         if spec.backend == MUX:
             return self.make_mux(label, spec.chardev)
         name = f"{label}-base" if spec.mux else label
+        if name in self:
+            raise OptionError(f"Chardev with id '{name}' already exists")
         made = self._backend(spec, name, tell)
         self._open[name] = made
         if spec.mux:
@@ -60,7 +67,7 @@ class Chardevs:
 
             log = CharLog(spec.log, spec.log_append)
         try:
-            made = opener(Opening(label, self._loop, spec, self._info, tell))
+            made = opener(Opening(label, self._loop, spec, self._info, tell, self._say))
         except UserError:
             if log is not None:
                 log.close()
@@ -114,6 +121,9 @@ class Chardevs:
         if old is None:
             raise UserError(f"Chardev '{label}' does not exist")
         frontend, told = old.frontend, (old.on_connection, old.on_focus)
+        changed = getattr(frontend, "backend_changed", None)
+        if old.used and changed is None:
+            raise UserError("Chardev user does not support chardev hotswap")
         made = self._backend(spec, label, tell)
         self._open[label] = made
         if old.used:
@@ -123,13 +133,15 @@ class Chardevs:
             if was and not made.connected:
                 made.on_connection(False)
             made.attach(frontend)
+            if changed is not None:
+                changed(made)
             if made.connected and not was:
                 made.on_connection(True)
         self._close(old)
         return made
 
     def remove(self, label: str) -> None:
-        """Errors: UserError if it is not there or in use."""
+        """What is behind a mux stays, without a front end. Errors: UserError if it is not there or in use."""
         found = self.find(label)
         if found is None:
             raise UserError(f"Chardev '{label}' not found")
@@ -138,10 +150,14 @@ class Chardevs:
         if isinstance(found, Mux):
             del self._muxes[label]
             found.base.detach()
-            label = f"{label}-base"  # what was made for it goes with it
-            if label not in self._open:
-                return
-        self._close(self._open.pop(label))
+        else:
+            self._close(self._open.pop(label))
+
+    def discard(self, label: str) -> None:
+        """Remove it with what is behind it. Errors: as `remove`."""
+        self.remove(label)
+        if f"{label}-base" in self._open:
+            self.remove(f"{label}-base")
 
     # -- the process
 

@@ -31,13 +31,14 @@ def to_stdout(text: str) -> None:
 
 @dataclass(frozen=True)
 class Opening:
-    """What an opener gets. info: tells the user something that is no fault; tell: who asked for it."""
+    """What an opener gets. info, say: lines for the user, no fault and one; tell: for who asked for it."""
 
     label: str
     loop: MainLoop
     spec: Spec
     info: Callable[[str], None]
     tell: Callable[[str], None]
+    say: Callable[[str], None]
 
 
 Opener = Callable[[Opening], Chardev]

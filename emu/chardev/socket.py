@@ -2,8 +2,8 @@
 
 Rules
 - a server goes on listening when its client leaves; output without a client vanishes;
-- a client with `reconnect` tries again so many ms after each failure, the first one included; without it, it
-  connects now or is an error, and a peer that left does not come back;
+- a client with `reconnect` tries again so many ms after each failure, the first one included, and tells of
+  the first of a row; without it, it connects now or is an error, and a peer that left does not come back;
 - a unix socket's file is removed at exit; a file that nobody listens on is a ghost of a killed process and
   is replaced, one that somebody listens on is an error;
 - `wait` (a server's default) holds the start of the machine until a client is there, and says so.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 
 from emu.chardev.address import (
     Address,
@@ -29,6 +30,7 @@ from emu.chardev.base import Chardev
 from emu.chardev.registry import Opening, char_driver
 from emu.chardev.streamed import Streamed
 from emu.chardev.telnet import OFFERS, Telnet
+from emu.errors import strerror
 from emu.loop.poll import MainLoop
 from emu.loop.timers import MS, Timer
 
@@ -40,7 +42,7 @@ class SocketChardev(Streamed):
 
     def __init__(
         self, label: str, loop: MainLoop, address: Address, server: bool, *, telnet: bool = False,
-        nodelay: bool = False, reconnect_ms: int = 0,
+        nodelay: bool = False, reconnect_ms: int = 0, say: Callable[[str], None] = lambda text: None,
     ) -> None:  # fmt: skip
         super().__init__(label, loop)
         self._address = address
@@ -52,6 +54,8 @@ class SocketChardev(Streamed):
         self._fds: list[int] = []  # that came with what was read last
         self._connecting: socket.socket | None = None
         self._reconnect_ms = reconnect_ms
+        self._say = say
+        self._told = False  # that connecting failed
         self._retry = Timer(loop.clocks.realtime, self._try, MS) if reconnect_ms else None
         self._file = os.path.abspath(address.path) if address.path and not address.abstract else ""
         if server:
@@ -98,8 +102,8 @@ class SocketChardev(Streamed):
         """Connect without waiting; what becomes of it is heard of."""
         try:
             self._connecting = start_connecting(self._address)
-        except OSError:
-            self._try_later()
+        except OSError as error:
+            self._failed(strerror(error))
             return
         self.loop.watch(self._connecting, write=self._answered)
 
@@ -107,11 +111,19 @@ class SocketChardev(Streamed):
         s, self._connecting = self._connecting, None
         assert s is not None
         self.loop.watch(s)
-        if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        number = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
             s.close()
-            self._try_later()
+            self._failed(os.strerror(number))
         else:
             self._connected(s)
+
+    def _failed(self, why: str) -> None:
+        if not self._told:
+            self._told = True
+            text = f"Failed to connect to '{self._address}': {why}"
+            self._say(f"Unable to connect character device {self.label}: {text}")
+        self._try_later()
 
     def _try_later(self) -> None:
         if self._retry is not None:
@@ -124,6 +136,7 @@ class SocketChardev(Streamed):
         self._pair = shown_pair(peer, self._kind, self._listener is not None)
         if self._nodelay and self._pair is not None:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._told = False
         fd = peer.detach()
         self.open_stream(fd, fd, self._ended, self._read if self._address.path else None)
         if self._is_telnet:
@@ -211,7 +224,7 @@ def open_socket(o: Opening) -> Chardev:
     )
     made = SocketChardev(
         o.label, o.loop, address, spec.server, telnet=spec.telnet, nodelay=spec.nodelay,
-        reconnect_ms=spec.reconnect_ms,
+        reconnect_ms=spec.reconnect_ms, say=o.say,
     )  # fmt: skip
     if spec.server and spec.wait:
         o.info(f"QEMU waiting for connection on: {made.filename}")

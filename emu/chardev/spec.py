@@ -115,7 +115,8 @@ def _check_socket(opts: QemuOpts) -> None:
     path, fd, host = (opts.get(name) is not None for name in ("path", "fd", "host"))
     if path + fd + host > 1:
         raise OptionError("None or one of 'path', 'fd' or 'host' option required.")
-    if host and opts.get("port") is None:
+    port = opts.get("port")
+    if host and port is None:
         raise OptionError("chardev: socket: no port given")
     check_roles(
         opts.get_bool("server", False), set(opts.to_qdict()), opts.get_bool("websocket", False),
@@ -124,16 +125,30 @@ def _check_socket(opts: QemuOpts) -> None:
     for name in ("websocket", "tn3270", "tls-creds"):
         if opts.get(name) not in (None, "off", "no", "false", "n"):
             raise OptionError(f"chardev: socket: '{name}' is not supported in this build")
+    if host and port is not None:
+        check_port(opts.get("host", ""), port)
     if not (path or host) and not (text := opts.get("fd", "")).isdecimal():
         raise OptionError(f"Unable to parse FD number {text}")
 
 
+def check_port(host: str, port: str) -> None:
+    """A number, of which a TCP port takes the low 16 bits, or a service's name. Errors: OptionError."""
+    if port.isascii() and port.isdecimal():
+        return
+    import socket
+
+    try:
+        socket.getservbyname(port, "tcp")
+    except OSError:
+        raise OptionError(
+            f"address resolution failed for {host}:{port}: Servname not supported for ai_socktype"
+        ) from None
+
+
 def check_roles(server: bool, said: set[str], websocket: bool, kind: str) -> None:
     """What clients, servers and kinds of addresses cannot have. said: names. Errors: OptionError."""
-    if kind == "fd":
-        for name in ("reconnect", "reconnect-ms"):
-            if name in said:
-                raise OptionError(f"'{name}' option is incompatible with 'fd' address type")
+    if kind == "fd" and "reconnect" in said:
+        raise OptionError("'reconnect' option is incompatible with 'fd' address type")
     if kind == "unix" and "tls-creds" in said:
         raise OptionError("'tls_creds' option is incompatible with 'unix' address type")
     if "tls-authz" in said and "tls-creds" not in said:

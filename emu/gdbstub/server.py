@@ -131,7 +131,7 @@ def gdbserver_start(e: Emulator, device: str) -> None:
         e.gdb.connect(None)
         if e.gdb.made_port:
             e.gdb.made_port = False
-            e.chardevs.remove(LABEL)
+            e.chardevs.discard(LABEL)
     port = _port(e, device) if device != "none" else None
     if e.gdb is None:
         e.gdb = GdbServer(e, e.vm)

@@ -47,6 +47,7 @@ FILES: dict[str, Entry] = {
     "linux": Entry("linux", "linux/boot/vmlinux-*"),
     "busybox": Entry("busybox", "busybox/usr/bin/busybox"),
     "qemu": Entry("qemu", "qemu/run"),
+    "gdb": Entry("gdb", "gdb/run"),
 }
 IMAGES = ("initrd", "initrd-modules")
 NAMES = ("smp", *FILES, *IMAGES)

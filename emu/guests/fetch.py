@@ -18,10 +18,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from emu.errors import strerror
-from emu.guests import apt, cache, deb, qemu
+from emu.guests import apt, cache, deb, gdb, qemu
 from emu.guests.cache import GuestMissing, cache_dir, guest, linux_version
 from emu.guests.errors import FetchError
 from emu.guests.progress import Progress
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--mirror", metavar="URI", help="Debian mirror (default: the host's own)")
     parser.add_argument("--no-qemu", action="store_true", help="leave the reference QEMU out")
+    parser.add_argument("--gdb", action="store_true", help="also gdb-multiarch, which tests use")
     parser.add_argument("--dir", metavar="DIR", type=Path, help="cache directory to use")
     parser.add_argument("--list", action="store_true", help="say what is here, fetch nothing")
     parser.add_argument("--update", action="store_true", help="fetch again what is here already")
@@ -162,8 +164,10 @@ class _Fetch:
 
     def _from_archive(self) -> None:
         steps = [step for step in STEPS if self._needs(step.name)]
-        with_qemu = not self._options.no_qemu and self._needs("qemu")
-        if not steps and not with_qemu:
+        programs = [] if self._options.no_qemu else [qemu]
+        programs += [gdb] if self._options.gdb else []
+        programs = [program for program in programs if self._needs(program.NAME)]
+        if not steps and not programs:
             return
         if not apt.available():
             raise FetchError("this host has no apt-get: give the package files as arguments")
@@ -175,12 +179,13 @@ class _Fetch:
                 with self._downloads() as into:
                     self._download(lists, [package], into, step.name)
                     self._unpack(step, deb.inspect(into / package.file))
-        if with_qemu:
+        if programs:
             lists = self._lists(apt.host_architecture(), mirror)
-            packages = [each for each in lists.closure(qemu.PACKAGE) if qemu.wanted(each.name)]
+        for program in programs:
+            packages = [each for each in lists.closure(program.PACKAGE) if program.wanted(each.name)]
             with self._downloads() as into:
-                self._download(lists, packages, into, "QEMU")
-                self._install_qemu([into / package.file for package in packages])
+                self._download(lists, packages, into, program.TITLE)
+                self._install(program, [into / package.file for package in packages])
 
     def _lists(self, arch: str, mirror: apt.Mirror) -> apt.Apt:
         lists = apt.Apt(self._root / "apt" / arch, arch, mirror)
@@ -227,7 +232,7 @@ class _Fetch:
                 )
         if any(each.name == qemu.PACKAGE for each in host) and not self._options.no_qemu:
             parts = [d.file for d in debs if d in host or d.architecture == "all"]
-            self._install_qemu(parts)
+            self._install(qemu, parts)
 
     # Either way
 
@@ -238,16 +243,17 @@ class _Fetch:
             self._put(step.name, new)
         self._stamp(step.name, {"package": package.name, "version": package.version})
 
-    def _install_qemu(self, files: list[Path]) -> None:
-        new = Path(tempfile.mkdtemp(dir=self._root, prefix="part-qemu-"))
-        with self._progress.step("unpacking QEMU") as report:
+    def _install(self, program: ModuleType, files: list[Path]) -> None:
+        """A program of the host's architecture, with all that it needs (emu.guests.qemu, emu.guests.gdb)."""
+        new = Path(tempfile.mkdtemp(dir=self._root, prefix=f"part-{program.NAME}-"))
+        with self._progress.step(f"unpacking {program.TITLE}") as report:
             for number, file in enumerate(files, start=1):
                 deb.unpack(file, new / "root")
                 report(number / len(files))
-            qemu.write_wrapper(new)
-            version = qemu.version(new)
-            self._put("qemu", new)
-        self._stamp("qemu", {"package": qemu.PACKAGE, "version": version})
+            program.write_wrapper(new)
+            version = program.version(new)
+            self._put(program.NAME, new)
+        self._stamp(program.NAME, {"package": program.PACKAGE, "version": version})
 
     def _put(self, name: str, new: Path) -> None:
         """Make `new` the directory `name`. The stamp is gone meanwhile: a kill means doing it again."""

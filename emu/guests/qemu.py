@@ -12,7 +12,9 @@ from pathlib import Path
 
 from emu.guests.errors import FetchError
 
+NAME = "qemu"
 PACKAGE = "qemu-system-riscv"
+TITLE = "QEMU"
 _WRAPPER = """\
 #!/bin/sh
 # The reference QEMU with its own loader and libraries. Written by `emu fetch`.
@@ -35,15 +37,19 @@ def wanted(package: str) -> bool:
 
 def write_wrapper(where: Path) -> None:
     """Write `where`/run for the tree in `where`/root."""
-    root = where / "root"
+    loader, lib = loader_and_libraries(where / "root")
+    run = where / "run"
+    run.write_text(_WRAPPER.format(loader=loader, lib=lib))
+    run.chmod(0o755)
+
+
+def loader_and_libraries(root: Path) -> tuple[str, str]:
+    """Where the dynamic loader and the libraries of a tree of packages are, from its root."""
     loaders = sorted(root.glob("usr/lib*/ld-linux*.so.*")) or sorted(root.glob("lib*/ld-linux*.so.*"))
     libc = sorted(root.glob("usr/lib/*/libc.so.6")) or sorted(root.glob("lib/*/libc.so.6"))
     if not loaders or not libc:
-        raise FetchError("the packages of QEMU hold no C library")
-    text = _WRAPPER.format(loader=loaders[0].relative_to(root), lib=f"usr/lib/{libc[0].parent.name}")
-    run = where / "run"
-    run.write_text(text)
-    run.chmod(0o755)
+        raise FetchError("the packages hold no C library")
+    return str(loaders[0].relative_to(root)), f"usr/lib/{libc[0].parent.name}"
 
 
 def version(where: Path) -> str:

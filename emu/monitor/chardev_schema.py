@@ -304,7 +304,7 @@ def _with_address(spec: Spec, at: object) -> Spec:
 def _udp_spec(data: ChardevUdp) -> Spec:
     remote, local = data.remote.data, data.local.data if data.local else InetAddress("", "")
     if not isinstance(remote, InetAddress) or not isinstance(local, InetAddress):
-        raise UserError("Only IP addresses can be used for UDP")
+        raise UserError("socket type unsupported for datagram")
     return Spec("udp", host=remote.host, port=remote.port, local_host=local.host, local_port=local.port)
 
 

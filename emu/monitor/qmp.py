@@ -60,7 +60,6 @@ class QmpMonitor(Monitor):
         self._loses = self._waits_for_room = False
         self.session.ended = True
         self.session = self._new_session()
-        self.leave()
         if connected:
             self.session.greet()
             self.chardev.accept_input()

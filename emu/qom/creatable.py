@@ -40,7 +40,7 @@ class UserCreatable(Interface):
 def type_of(values: Mapping[str, QValue]) -> types.Type:
     """The type that -object's values name. Errors: OptionError."""
     name = values.get("qom-type")
-    if name is None:
+    if "qom-type" not in values:
         raise OptionError("Parameter 'qom-type' is missing")
     if not isinstance(name, str):
         raise wrong_type("qom-type", "string")
@@ -57,7 +57,7 @@ def check(values: Mapping[str, QValue], visitor: Visitor, monitor: bool = False)
     """
     found = type_of(values)
     identifier = values.get("id")
-    if identifier is None:
+    if "id" not in values:
         raise OptionError("Parameter 'id' is missing")
     if not isinstance(identifier, str):
         raise OptionError("Invalid parameter type for 'id', expected: string")

@@ -14,8 +14,8 @@ from emu.errors import UserError
 from emu.options.visitor import JSON
 from emu.qom import types
 from emu.qom.monitor import concrete_device
-from emu.qom.object import Object, resolve
-from emu.qom.property import Property
+from emu.qom.object import Object, resolve, resolve_path
+from emu.qom.property import DeviceNotFound, Property
 
 # Properties of every device, which device-list-properties leaves out
 _OF_ALL = frozenset({"type", "realized", "hotpluggable", "hotplugged", "parent_bus"})
@@ -48,12 +48,20 @@ def qom_list(path: str) -> list[dict[str, QValue]]:
 
 def qom_get(path: str, name: str) -> QValue:
     """The value of a property. Errors: UserError."""
-    return resolve(path).get_property(name)
+    return _one(path).get_property(name)
 
 
 def qom_set(path: str, name: str, value: QValue) -> None:
     """Set a property from JSON. Errors: UserError."""
-    resolve(path).set_property(name, value, JSON)
+    _one(path).set_property(name, value, JSON)
+
+
+def _one(path: str) -> Object:
+    """The object; a path that means several is to these commands one that means none."""
+    found, _ = resolve_path(path)
+    if found is None:
+        raise DeviceNotFound(path)
+    return found
 
 
 def qom_list_types(implements: str = "", abstract: bool = False) -> list[dict[str, QValue]]:

@@ -187,6 +187,7 @@ def test_a_front_end_stays_when_its_back_end_changes(
     now = devices.find("c")
     assert isinstance(now, Chardev)
     assert now.frontend is front
+    assert front.backend is now
     assert told == [False]
     devices.change("c", Spec("file", path=str(tmp_path / "g")))
     assert told == [False, True]
@@ -201,7 +202,7 @@ def test_a_front_end_stays_when_its_back_end_changes(
         devices.remove("c")
 
 
-def test_muxes_come_and_go_with_what_is_behind_them(devices: Chardevs) -> None:
+def test_muxes_come_and_go_and_what_is_behind_them_stays(devices: Chardevs) -> None:
     devices.make(Spec("null", mux=True), "m")
     assert [one.label for one in devices.all()] == ["m-base", "m"]
     devices.make(Spec("null"), "n")
@@ -216,7 +217,8 @@ def test_muxes_come_and_go_with_what_is_behind_them(devices: Chardevs) -> None:
     port.detach()
     devices.remove("m")
     devices.remove("on-n")
-    assert [one.label for one in devices.all()] == ["n"]
+    assert [one.label for one in devices.all()] == ["m-base", "n"]
+    devices.remove("m-base")
     with pytest.raises(UserError, match="Chardev 'm' not found"):
         devices.remove("m")
 

@@ -95,11 +95,14 @@ def test_a_client_tries_again_until_somebody_is_there_and_again_when_he_left(loo
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     address = Address(host="127.0.0.1", port=str(port))
-    device = SocketChardev("c", loop, address, server=False, reconnect_ms=20)
+    said: list[str] = []
+    device = SocketChardev("c", loop, address, server=False, reconnect_ms=20, say=said.append)
     front = Front()
     device.attach(front)
     assert device.filename == f"disconnected:tcp:127.0.0.1:{port}"
-    turn(loop, lambda: True)
+    turn(loop, lambda: bool(said))
+    why = f"Failed to connect to '127.0.0.1:{port}': Connection refused"
+    assert said == [f"Unable to connect character device c: {why}"]
     with socket.create_server(("127.0.0.1", port)) as listener:
         for word in (b"one", b"two"):
             with accepted(loop, listener, device) as peer:

@@ -24,6 +24,12 @@ from emu.qom.creatable import objects_help
 from emu.version import version_text
 from tests.lib.command_line import PROG, Row, judge, rows
 
+CHARDEVS = "Available chardev backend types: " + "".join(
+    f"\n  {name}" for name in (
+        "file", "memory", "mux", "null", "pipe", "pty", "ringbuf", "serial", "socket", "stdio", "udp",
+    )
+) + "\n"  # fmt: skip
+
 V = "-M virt"
 ACTIONS = "action options:\n  panic=<str>\n  reboot=<str>\n  shutdown=<str>\n  watchdog=<str>\n"
 SMP = "books clusters cores cpus dies drawers maxcpus modules sockets threads"
@@ -52,7 +58,7 @@ LEAVES: list[tuple[str, int, str]] = [
     ("-audiodev help", 0, DRIVERS_HELP),
     ("-audio ?", 0, DRIVERS_HELP),
     ("-audio none,model=help", 0, CARDS_HELP),
-    ("-chardev help", 0, "Available chardev backend types: \n  file\n  null\n  pty\n  socket\n  stdio\n"),
+    ("-chardev help", 0, CHARDEVS),
     (f"{V} -vga help", 0, f"{'none':<20} no graphic card\n"),
     (f"{V} -trace help", 0, ""),
 ]  # fmt: skip

@@ -21,6 +21,9 @@ class Front:
         self.breaks = 0
         self.writable = 0
 
+    def backend_changed(self, backend: Chardev) -> None:
+        self.backend = backend
+
     def can_receive(self) -> int:
         return self.room
 

@@ -106,6 +106,10 @@ class GdbClient:
         self.start(*commands)
         return self.result(timeout_s)
 
+    def running(self) -> None:
+        """Return when gdb says that the machine runs."""
+        self._read_until(b"Continuing.", PATIENCE_S)
+
     def number(self, expression: str) -> int:
         """The value of an expression."""
         text = self.tell(f"output/x {expression}")
@@ -114,5 +118,5 @@ class GdbClient:
 
     def interrupt(self) -> None:
         """Ctrl-C, once the machine runs: before that it would end the command that is to let it run."""
-        self._read_until(b"Continuing.", PATIENCE_S)
+        self.running()
         self.process.send_signal(signal.SIGINT)

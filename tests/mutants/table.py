@@ -214,12 +214,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "rings-not-drained-before-main-sleeps",
         "emu/workers/fleet.py",
-        '        self.server.serve()\n        return self._engine.call("main_may_sleep"',
-        '        return self._engine.call("main_may_sleep"',
+        "        elif record.timeout_ms and not self._may_sleep():\n",
+        "        elif record.timeout_ms < 0 and not self._may_sleep():\n",
         "while main is awake no hart rings it for a posted write: it looks itself (hart/mmio.py, wake_main)",
         (LONE,),
         r"did not come",
-        tries=3,
+        tries=2,
     ),
     Mutant(
         "reply-awaited-without-a-first-look",

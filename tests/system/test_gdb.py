@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import re
 import socket
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from emu.guests import bare
@@ -72,7 +74,7 @@ def test_a_breakpoint_is_hit_by_every_hart_and_the_guest_ends_well(tmp_path: Pat
     with debugged(tmp_path, smp_elf, "-smp", "4", "-kernel", str(smp_elf), "-S") as (vm, gdb):
         assert "0x0000000000001000 in ?? ()" in gdb.greeting
         assert list(threads(gdb).values()) == ["0x0000000000001000 in ?? ()"] * 4
-        gdb.tell("break check_crc")
+        gdb.tell("break *check_crc")
         hit = []
         for _ in range(4):
             found = re.search(r"Thread (\d) hit Breakpoint 1, 0x\w+ in check_crc", gdb.tell("continue"))
@@ -97,7 +99,7 @@ def retired(gdb: GdbClient) -> dict[int, int]:
 
 def test_harts_go_on_one_by_one_and_single_steps_are_single(tmp_path: Path, smp_elf: Path) -> None:
     with debugged(tmp_path, smp_elf, "-smp", "3", "-kernel", str(smp_elf), "-S") as (_, gdb):
-        gdb.tell("break check_crc")
+        gdb.tell("break *check_crc")
         hit = re.search(r"Thread (\d) hit", gdb.tell("continue"))
         assert hit is not None
         one, *others = sorted((1, 2, 3), key=lambda n: n != int(hit[1]))
@@ -275,7 +277,7 @@ def test_the_machine_is_in_state_debug_while_gdb_has_it(tmp_path: Path, smp_elf:
     args = ("-smp", "2", "-kernel", str(smp_elf), "-S", "-qmp", f"unix:{place},server=on,wait=off")
     with debugged(tmp_path, smp_elf, *args) as (vm, gdb), contextlib.closing(Monitor(place)) as qmp:
         assert qmp.ask("query-status") == ([], {"status": "prelaunch", "running": False})
-        gdb.tell("break check_crc", "continue")
+        gdb.tell("break *check_crc", "continue")
         assert qmp.ask("query-status") == (["RESUME", "STOP"], {"status": "debug", "running": False})
         gdb.tell("stepi")
         assert qmp.ask("query-status") == (["RESUME", "STOP"], {"status": "debug", "running": False})
@@ -288,13 +290,36 @@ def test_the_machine_is_in_state_debug_while_gdb_has_it(tmp_path: Path, smp_elf:
         assert set(threads(gdb).values()) == {"0x0000000000001000 in ?? ()"}
         assert "hit Breakpoint 1" in gdb.tell("continue")
         gdb.tell("delete")
-        gdb.start("set breakpoint always-inserted on", "break barrier", "continue")
+        gdb.start("set breakpoint always-inserted on", "break *barrier", "continue")
         assert "hit Breakpoint 2" in gdb.result()
         # somebody else lets it run: the breakpoint is there, and nobody is told that does not wait
         assert qmp.ask("query-status")[1] == {"status": "debug", "running": False}
         assert qmp.ask("cont") == (["RESUME"], {})
         assert qmp.event() == "STOP"
         assert qmp.ask("query-status")[1] == {"status": "debug", "running": False}
+        gdb.tell("kill")
+        assert vm.wait() == 0
+
+
+def test_a_hart_that_dies_under_the_debugger_is_told_and_a_reset_brings_it_back(tmp_path: Path) -> None:
+    image = str(_spin(tmp_path))
+    with debugged(tmp_path, None, "-smp", "2", "-bios", "none", "-kernel", image) as (vm, gdb):
+        gdb.start("continue")
+        gdb.running()
+        worker = psutil.Process(vm.pid).children()[1]
+        started = worker.cpu_times().user
+        while worker.cpu_times().user < started + 0.05:
+            time.sleep(0.005)  # one that dies before it runs is replaced, and nobody hears of it
+        worker.kill()
+        assert "received signal SIGABRT" in gdb.result()
+        assert "received signal SIGABRT" in gdb.tell("continue"), "nothing runs, and gdb does not wait"
+        gdb.tell("monitor system_reset", "maintenance flush register-cache")
+        gdb.start("continue")
+        gdb.interrupt()
+        assert "received signal SIGINT" in gdb.result()
+        for thread in (1, 2):
+            gdb.tell(f"thread {thread}")
+            assert gdb.number("$t0") > 0, "both run"
         gdb.tell("kill")
         assert vm.wait() == 0
 
@@ -320,5 +345,6 @@ def transcript(command: list[str], place: Path, elf: Path) -> str:
 def test_a_session_prints_what_it_prints_with_the_reference(tmp_path: Path, smp_elf: Path) -> None:
     theirs = transcript([need("qemu")], tmp_path / "theirs", smp_elf)
     ours = transcript([sys.executable, "-m", "emu"], tmp_path / "ours", smp_elf)
-    assert ours == theirs
+    differ = difflib.unified_diff(theirs.splitlines(), ours.splitlines(), lineterm="")
+    assert ours == theirs, "\n".join(differ)
     assert "Breakpoint 1, " in ours

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from tests.lib.qmp import PATIENCE_S, Wire, connect, server
+from tests.lib.qtest import qtest
 from tests.lib.vm import Emu
 
 NONE = ("-M", "none", "-nodefaults", "-display", "none")
@@ -111,7 +112,8 @@ def test_descriptors_come_with_requests(tmp_path: Path) -> None:
     with Emu(*NONE, *server(tmp_path / "q")) as vm, Wire(tmp_path / "q") as qmp:
         qmp.negotiate()
         assert qmp.fail("getfd", fdname="x") == "No file descriptor supplied via SCM_RIGHTS"
-        qmp.send_fds(b'{"execute":"getfd","arguments":{"fdname":"x"}}', [write])
+        qmp.send_fds(b'{"execute":"getfd",', [write])
+        qmp.send(b'"arguments":{"fdname":"x"}}')
         assert qmp.reply() == {"return": {}}
         assert qmp.fail("getfd", fdname="y") == "No file descriptor supplied via SCM_RIGHTS", "it was taken"
         qmp.send_fds(b'{"execute":"add-fd","arguments":{"opaque":"r"}}', [write, read])
@@ -216,6 +218,23 @@ def test_memory_goes_to_files(tmp_path: Path) -> None:
         assert (tmp_path / "dtb").read_bytes()[:4] == bytes.fromhex("d00dfeed")
         qmp.ask("quit")
         assert vm.wait(PATIENCE_S) == 0
+
+
+def test_a_serial_port_goes_on_with_another_back_end(tmp_path: Path) -> None:
+    """Driven by qtest, so that exactly these bytes leave the port."""
+    a, b = tmp_path / "a", tmp_path / "b"
+    words = ("-M", "virt", "-nodefaults", "-serial", f"file:{a}", *server(tmp_path / "q"))
+    with qtest(tmp_path, *words) as port, Wire(tmp_path / "q") as qmp:
+        qmp.negotiate()
+        port.store(0x1000_0000, ord("a"), "b")
+        backend = {"type": "file", "data": {"out": str(b)}}
+        qmp.ask("chardev-change", id="serial0", backend=backend)
+        port.store(0x1000_0000, ord("b"), "b")
+        text = "Chardev user does not support chardev hotswap"
+        assert qmp.fail("chardev-change", id="compat_monitor0", backend=backend) == text
+        qmp.ask("quit")
+        assert port.process.wait(PATIENCE_S) == 0
+    assert (a.read_bytes(), b.read_bytes()) == (b"a", b"b")
 
 
 def test_the_monitor_and_the_serial_port_share_a_terminal_by_its_key(tmp_path: Path) -> None:

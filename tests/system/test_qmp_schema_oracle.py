@@ -20,7 +20,8 @@ OURS = {
     "X_VCPU_LOST": "a hart is a process here, and can die",
 }
 # results that are always empty here: what would be in them is not described
-EMPTY = {"query-balloon", "query-block", "query-block-jobs", "query-jobs", "query-memory-devices", "query-mice",
+EMPTY = {"query-balloon", "query-block", "query-block-jobs", "query-jobs", "query-memory-devices",
+         "query-mice",
          "query-migrate", "query-named-block-nodes", "query-pci", "query-qmp-schema", "query-rx-filter",
          "query-stats", "query-stats-schemas", "query-tpm", "query-tpm-models",
          "query-tpm-types"}  # fmt: skip

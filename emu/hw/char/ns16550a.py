@@ -312,6 +312,11 @@ class Ns16550a(RegisterDevice):
         """Whether there is input that the guest wants to hear of."""
         return bool(self.ier & IER_RDI and self.lsr & LSR_DR)
 
+    def backend_changed(self, backend: SerialBackend) -> None:
+        """Another back end has taken the old one's place."""
+        self.backend = backend
+        self.backend_writable()
+
     def backend_writable(self) -> None:
         """The backend may take the byte that waits."""
         if self.tsr_retry:

@@ -104,6 +104,11 @@ class VirtSerialPort(VirtioSerialPort):
     def receive_break(self) -> None:
         """There is no such thing on this port."""
 
+    def backend_changed(self, backend: Chardev) -> None:
+        """Another back end has taken the old one's place."""
+        self.__dict__["chardev"] = backend  # past the property, which would attach it
+        self.backend_writable()
+
     def backend_writable(self) -> None:
         """Go on, if it was throttled."""
         if self.throttled:

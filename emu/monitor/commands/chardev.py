@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from emu.chardev.mux import Mux
 from emu.chardev.ringbuf import RingBuffer
 from emu.core.ghash import ghash_order
 from emu.errors import UserError
@@ -19,7 +22,9 @@ from emu.monitor.commands.registry import qmp_command
 
 if TYPE_CHECKING:
     from emu.chardev.base import Chardev
+    from emu.chardev.spec import Spec
     from emu.emulator import Emulator
+    from emu.monitor.monitor import Monitor
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,14 @@ def query_chardev(e: Emulator) -> list[ChardevInfo]:
     """Every character device, those behind muxes included."""
     found = {one.label: one for one in e.chardevs.all()}
     order = reversed(ghash_order(found))
-    return [ChardevInfo(name, found[name].filename, found[name].used) for name in order]
+    return [ChardevInfo(name, found[name].filename, _open(found[name])) for name in order]
+
+
+def _open(one: Chardev | Mux) -> bool:
+    """Whether a front end uses it; a multiplexer alone does not."""
+    if isinstance(one, Mux) or not isinstance(one.frontend, Mux):
+        return one.used
+    return one.frontend.used
 
 
 @qmp_command("query-chardev-backends")
@@ -74,27 +86,44 @@ def _nobody(_text: str) -> None:
     """The reply has a pty's name."""
 
 
-@qmp_command("chardev-add")
-def chardev_add(e: Emulator, id: str, backend: ChardevBackend) -> ChardevReturn:
-    """Make one. Errors: UserError."""
-    if isinstance(backend, MuxBackend):
-        e.chardevs.make_mux(id, backend.data.chardev)
-        return ChardevReturn()
+@contextmanager
+def _adding(e: Emulator, id: str) -> Iterator[None]:
+    """Say what could not be added; that it is there already is said as it is."""
+    taken = id in e.chardevs
     try:
-        return _made(e.chardevs.make(to_spec(backend), id, _nobody))
+        yield
     except UserError as error:
-        if id in e.chardevs:
-            raise
-        error.text = f"Failed to add chardev '{id}': {error.text}"
+        if not taken:
+            error.text = f"Failed to add chardev '{id}': {error.text}"
         raise
 
 
+def _named(spec: Spec, monitor: Monitor | None) -> Spec:
+    """With the descriptor that a client has given a name (getfd). Errors: UserError."""
+    if not spec.fd:
+        return spec
+    fd = monitor.take_fd(spec.fd) if monitor is not None else None
+    if fd is None:
+        raise UserError(f"File descriptor named '{spec.fd}' has not been found")
+    return replace(spec, fd=str(fd))
+
+
+@qmp_command("chardev-add")
+def chardev_add(e: Emulator, monitor: Monitor, id: str, backend: ChardevBackend) -> ChardevReturn:
+    """Make one. Errors: UserError."""
+    with _adding(e, id):
+        if isinstance(backend, MuxBackend):
+            e.chardevs.make_mux(id, backend.data.chardev)
+            return ChardevReturn()
+        return _made(e.chardevs.make(_named(to_spec(backend), monitor), id, _nobody))
+
+
 @qmp_command("chardev-change")
-def chardev_change(e: Emulator, id: str, backend: ChardevBackend) -> ChardevReturn:
-    """Put another back end behind the front end of `id`. Errors: UserError."""
+def chardev_change(e: Emulator, monitor: Monitor, id: str, backend: ChardevBackend) -> ChardevReturn:
+    """Put another back end behind the front end of `id`. Errors: UserError, and the old one stays."""
     if isinstance(backend, MuxBackend):
         raise UserError("Mux device hotswap not supported yet")
-    return _made(e.chardevs.change(id, to_spec(backend), _nobody))
+    return _made(e.chardevs.change(id, _named(to_spec(backend), monitor), _nobody))
 
 
 @qmp_command("chardev-remove")

@@ -21,6 +21,15 @@ DYNAMIC = ("max", "rv64")  # models that may change with the version
 
 
 @dataclass(frozen=True)
+class CompatProperty:
+    """A default that a machine type changes, to be like an older version."""
+
+    qom_type: str
+    property: str
+    value: str
+
+
+@dataclass(frozen=True)
 class MachineInfo:
     """A machine type."""
 
@@ -34,11 +43,12 @@ class MachineInfo:
     is_default: bool | None = None
     default_cpu_type: str | None = None
     default_ram_id: str | None = None
+    compat_props: list[CompatProperty] | None = None
 
 
 @qmp_command("query-machines")
 def query_machines(_e: Emulator, compat_props: bool = False) -> list[MachineInfo]:
-    """All machine types."""
+    """All machine types; none of them stands for an older version of another."""
     from emu.hw.machine import machines
 
     return [
@@ -46,6 +56,7 @@ def query_machines(_e: Emulator, compat_props: bool = False) -> list[MachineInfo
             cls.qom_name.removesuffix("-machine"), cls.max_cpus, hotpluggable_cpus=False,
             numa_mem_supported=cls.traits.numa, deprecated=False, acpi=cls.traits.acpi,
             default_cpu_type=cls.default_cpu or None, default_ram_id=cls.ram_id or None,
+            compat_props=[] if compat_props else None,
         )
         for cls in machines()
     ]  # fmt: skip

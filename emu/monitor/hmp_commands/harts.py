@@ -60,7 +60,8 @@ def gdbserver(s: Session, device: str = "tcp::1234") -> None:
     try:
         gdbserver_start(s.e, device)
     except UserError as error:
-        s.print(f"{error.text}\n" + "".join(f"warning: {text}\n" for text in error.consequences))
+        for text in (error.text, *error.consequences):
+            s.print(f"{'warning: ' if text.startswith('gdbstub:') else ''}{text}\n")
         s.print(f"Could not open gdbserver on device '{device}'\n")
         return
     done = "Disabled gdbserver" if device == "none" else f"Waiting for gdb connection on device '{device}'"

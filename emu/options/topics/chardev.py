@@ -8,19 +8,28 @@ from emu.errors import Leave
 from emu.options.option import Ask, Status, Topic, option
 from emu.options.settings import Settings
 
-_DEV = ("stdio", "mon:stdio", "null", "none", "pty", "file:", "unix:", "tcp:", "chardev:")
+_DEV = ("stdio", "mon:stdio", "null", "none", "pty", "file:", "pipe:", "unix:", "tcp:", "telnet:",
+        "udp:", "chardev:")  # fmt: skip
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)")
 
 
 @option("chardev", topic=Topic.CHARDEV, group="chardev", ask=Ask.CHARDEV,
         args="help\n"
-             "null,id=id[,mux=on|off]\n"
-             "socket,id=id[,host=host],port=port[,server=on|off][,wait=on|off][,mux=on|off] (tcp)\n"
-             "socket,id=id,path=path[,server=on|off][,wait=on|off][,mux=on|off] (unix)\n"
+             "null,id=id[,mux=on|off][,logfile=file][,logappend=on|off]\n"
+             "socket,id=id[,host=host],port=port[,to=to][,ipv4=on|off][,ipv6=on|off][,nodelay=on|off]\n"
+             " [,reconnect-ms=ms][,server=on|off][,wait=on|off][,telnet=on|off][,mux=on|off] (tcp)\n"
+             "socket,id=id,path=path[,abstract=on|off][,tight=on|off][,reconnect-ms=ms][,server=on|off]\n"
+             " [,wait=on|off][,telnet=on|off][,mux=on|off] (unix)\n"
+             "udp,id=id[,host=host],port=port[,localaddr=addr][,localport=port][,mux=on|off]\n"
+             "ringbuf,id=id[,size=size]\n"
              "file,id=id,path=path[,input-path=input-file][,append=on|off][,mux=on|off]\n"
-             "pty,id=id[,mux=on|off]\n"
-             "stdio,id=id[,mux=on|off][,signal=on|off]",
-        help="add a character device; -serial chardev:ID uses it")  # fmt: skip
+             "pipe,id=id,path=path[,mux=on|off]\n"
+             "pty,id=id[,path=path][,mux=on|off]\n"
+             "stdio,id=id[,mux=on|off][,signal=on|off]\n"
+             "serial,id=id,path=path[,mux=on|off]\n"
+             "mux,id=id,chardev=id",
+        help="add a character device; -serial chardev:ID uses it\n"
+             "logfile= keeps a copy of what is written, of every kind")  # fmt: skip
 def chardev(s: Settings, arg: str) -> None:
     """Created before the machine, in the order of the line."""
     if s.parse("chardev", arg, implied=True).get("backend") in ("help", "?"):
