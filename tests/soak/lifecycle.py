@@ -8,7 +8,7 @@ from emu.guests import GuestMissing, guest
 from emu.stress.plan import OPERATIONS, choose
 from tests.lib.lifecycle_vm import driven, embedded
 from tests.soak.registry import NotPerformed, Seen, check
-from tests.system import test_lifecycle
+from tests.system import suspend_storm, test_lifecycle
 
 HARTS = (1, 2, 4, 8)
 SUSPEND = "\n\necho mem > /sys/power/state; echo SHELL on again\n"
@@ -65,6 +65,13 @@ def stress(count: int, seed: int) -> Seen:
             run.pause()
         assert run.machine.quit() == 0
     return {"operations": count}
+
+
+@check("suspends", count=200, part=20,
+       doc="Debian's sleeps on 4 harts: clients interfere, workers die; all harts come back")  # fmt: skip
+def suspends(count: int, seed: int) -> Seen:
+    """Each part is a machine."""
+    return _with_linux(lambda: suspend_storm.run(count, seed, 4))
 
 
 @check("stress-suspend", count=200, part=50, doc="Debian that suspends to RAM under stress, on 2 harts")
