@@ -31,7 +31,8 @@ class Wrong(Exception):
 class Guest:
     """What is known of the guest.
 
-    ready: a line it writes when it is up; suspend: what to type so that it suspends the machine. "" for none.
+    ready: a line it writes when it is up; suspend: what to type so that it suspends the machine and
+    writes that line again when it wakes. "" for none.
     """
 
     ready: str = ""
@@ -255,6 +256,7 @@ def suspend(run: Run) -> None:
         return
     run.machine.type(run.guest.suspend)
     run.events("the guest's suspend", run.model.guest_suspends().after)
+    run.since = run.machine.console.count  # it will say again that it is up: what is typed before may be lost
     run.check_state()
     run.pause()
     if run.rng.random() < 0.3:

@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--patience", type=float, default=30.0, metavar="S", help="seconds for a reply (30)")
     parser.add_argument("--ready", metavar="REGEX", default="", help="how the guest says: I am up")
     parser.add_argument("--suspend", metavar="TEXT", default="",
-                        help="what to type to the guest, when it is up, so that it sleeps")  # fmt: skip
+                        help="what to type when it is up, so that it sleeps and says so again")  # fmt: skip
     parser.add_argument("--symbols", metavar="FILE", help="ELF file or System.map (default: the kernel)")
     parser.add_argument("--report", metavar="FILE", help="write the report of a failure there, as JSON")
     return parser

@@ -22,12 +22,14 @@ def embedded(harts: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def driven(line: Sequence[str], seed: int = 0, ready: str = EMBEDDED_READY) -> Iterator[Run]:
+def driven(
+    line: Sequence[str], seed: int = 0, ready: str = EMBEDDED_READY, suspend: str = ""
+) -> Iterator[Run]:
     """A machine that has not been started (-S). Nothing is left of it afterwards."""
     machine = Machine(line, PATIENCE_S)
     try:
         wakes = machine.client.command("query-current-machine").value["wakeup-suspend-support"]
-        run = Run(machine, Model(wakes=wakes), random.Random(seed), Guest(ready))
+        run = Run(machine, Model(wakes=wakes), random.Random(seed), Guest(ready, suspend))
         yield run
         assert machine.console.wrong(0) == ""
     finally:

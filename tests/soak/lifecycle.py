@@ -11,6 +11,7 @@ from tests.soak.registry import NotPerformed, Seen, check
 from tests.system import test_lifecycle
 
 HARTS = (1, 2, 4, 8)
+SUSPEND = "\n\necho mem > /sys/power/state; echo SHELL on again\n"
 
 
 def _with_linux(func: Callable[[], Seen]) -> Seen:
@@ -64,3 +65,27 @@ def stress(count: int, seed: int) -> Seen:
             run.pause()
         assert run.machine.quit() == 0
     return {"operations": count}
+
+
+@check("stress-suspend", count=200, part=50, doc="Debian that suspends to RAM under stress, on 2 harts")
+def stress_suspend(count: int, seed: int) -> Seen:
+    """Each part is a machine; the guest is told to suspend, a client wakes it, or resets it while it sleeps."""
+
+    def run_it() -> Seen:
+        line = [
+            "-M", "virt,suspend=on", "-smp", "2", "-m", "512M", "-display", "none",
+            "-kernel", str(guest("linux")), "-initrd", str(guest("initrd")),
+            "-append", "console=ttyS0 test=shell",
+        ]  # fmt: skip
+        names = ("stop", "cont", "suspend", "suspend", "storm", "reset", "wakeup", "run", "kill")
+        suspends = 0
+        with driven(line, seed, "SHELL on", SUSPEND) as run:
+            for _ in range(count):
+                name = run.rng.choice(names)
+                OPERATIONS[name].func(run)
+                run.check_state()
+                suspends += name == "suspend"
+            assert run.machine.quit() == 0
+        return {"operations": count, "suspends": suspends}
+
+    return _with_linux(run_it)

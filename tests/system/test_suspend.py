@@ -37,6 +37,23 @@ def back(vm: Emu, harts: int) -> int:
     return int(found[3])
 
 
+def sleep_until_the_alarm(vm: Emu, qmp: Qmp, harts: int) -> None:
+    """Be woken by it. On a loaded host it may ring before the guest has gone to sleep: then a later one."""
+    for seconds in (2, 8, 32):
+        vm.send(b"rtcalarm %d; " % seconds + SLEEP)
+        qmp.wait("SUSPEND")
+        began = time.monotonic()
+        while (asleep := qmp.status == "suspended") and time.monotonic() < began + seconds + 1:
+            time.sleep(0.05)  # what a client would see: an event that may not come cannot be waited for
+        if asleep:
+            qmp.run("system_wakeup")
+        qmp.wait("WAKEUP")
+        back(vm, harts)
+        if not asleep:
+            return
+    pytest.fail("no alarm has woken it")
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("harts", [1, 4])
 def test_linux_sleeps_and_whoever_may_wakes_it(harts: int, tmp_path: Path) -> None:
@@ -53,12 +70,7 @@ def test_linux_sleeps_and_whoever_may_wakes_it(harts: int, tmp_path: Path) -> No
             qmp.run("system_wakeup")
         vm.send(b"cat /sys/power/mem_sleep\n")
         vm.expect(rb"\ns2idle \[deep\]", SOON_S)
-        before = time.monotonic()
-        vm.send(b"rtcalarm 2; " + SLEEP)
-        qmp.wait("SUSPEND")
-        qmp.wait("WAKEUP")
-        assert time.monotonic() - before >= 1, "the alarm's clock counts seconds"
-        back(vm, harts)
+        sleep_until_the_alarm(vm, qmp, harts)
 
         vm.send(WAKE_BY_KEYS + SLEEP)
         qmp.wait("SUSPEND")
