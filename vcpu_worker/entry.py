@@ -54,7 +54,7 @@ def own_signals() -> None:
 
 
 def close_others(keep: Iterable[int], errors: bool = True) -> None:
-    """Close every descriptor but `keep` and, with `errors`, standard error; streams become /dev/null."""
+    """Close every descriptor but `keep` and, with `errors`, standard error; standard streams lead nowhere."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
