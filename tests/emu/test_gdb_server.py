@@ -87,7 +87,7 @@ class Board:
     def make(self, spec: object, label: str) -> None:
         self.ports.append(Port(self.log))
 
-    def remove(self, label: str) -> None:
+    def discard(self, label: str) -> None:
         self.ports[-1].close()
 
     def port(self, label: str) -> Port | None:
