@@ -76,7 +76,7 @@ def suspends(count: int, seed: int) -> Seen:
 
 @check("stress-suspend", count=200, part=50, doc="Debian that suspends to RAM under stress, on 2 harts")
 def stress_suspend(count: int, seed: int) -> Seen:
-    """Each part is a machine; the guest is told to suspend, a client wakes it, or resets it while it sleeps."""
+    """Each part is a machine; the guest is told to suspend, a client wakes it, or resets it in its sleep."""
 
     def run_it() -> Seen:
         line = [
