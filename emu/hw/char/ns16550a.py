@@ -5,7 +5,7 @@ Rules
 - every change of state ends in `_update_irq`, which also publishes the shadows: LSR, IIR and MSR are read
   from shared memory while a read of them changes nothing, THR writes are posted while each of them is
   sure to leave at once (no divisor latch, no loopback, backend not blocked);
-- input whose interrupt is enabled wakes a suspended machine, though the line may still be low (VIRTUAL rests);
+- input whose interrupt is enabled wakes a suspended machine, though the line may be low (VIRTUAL rests);
 - posted bytes that arrive while the backend is blocked all the same (the harts' rings held them) are
   kept, though the FIFO of a real chip would have lost them.
 Times: guest clock (VIRTUAL), ns.
