@@ -5,8 +5,7 @@ Rules
 - every change of state ends in `_update_irq`, which also publishes the shadows: LSR, IIR and MSR are read
   from shared memory while a read of them changes nothing, THR writes are posted while each of them is
   sure to leave at once (no divisor latch, no loopback, backend not blocked);
-- a byte received wakes a suspended machine if the guest has enabled its interrupt; the line itself may be
-  lower: the timeout that raises it for few bytes is guest time, which stands;
+- input whose interrupt is enabled wakes a suspended machine, though the line may be low (VIRTUAL rests);
 - posted bytes that arrive while the backend is blocked all the same (the harts' rings held them) are
   kept, though the FIFO of a real chip would have lost them.
 Times: guest clock (VIRTUAL), ns.
@@ -51,10 +50,8 @@ MOST_RETRIES = 4  # with a write watch; then the byte is dropped
 @qom_type("serial-mm")
 class Ns16550a(RegisterDevice):
     """State: the registers by their names; `_rx`, `_tx` the FIFOs; `thr_ipending`, `timeout_ipending` the
-    two interrupt causes that are no bits of a register; `tsr_retry` tries of the byte under way.
-
-    wake: what it calls when it may have a reason to wake the machine (`wants_attention`).
-    """
+    two interrupt causes that are no bits of a register; `tsr_retry` tries of the byte under way. wake: called
+    when it may have a reason to wake the machine (`wants_attention`)."""
 
     regs = RegisterMap(size=8, access=(1, 2, 4, 8), stride=1)
     irq = OutLine("serial")
