@@ -177,14 +177,18 @@ MUTANTS: tuple[Mutant, ...] = (
         """        self.drain_rings()
         for port in self._ports:
             w4 = port.w4
-            if w4[SEQ] != w4[DONE] and port.vcpu.may_begin():
+            if w4[SEQ] != w4[DONE] and port.held is None and port.vcpu.may_begin():
                 self.drain_rings()
+                self._serving, self._hold = port, False
                 self._begin(port, w4[SEQ])
+                self._serving = None
 """,
         """        for port in self._ports:
             w4 = port.w4
-            if w4[SEQ] != w4[DONE] and port.vcpu.may_begin():
+            if w4[SEQ] != w4[DONE] and port.held is None and port.vcpu.may_begin():
+                self._serving, self._hold = port, False
                 self._begin(port, w4[SEQ])
+                self._serving = None
         self.drain_rings()
 """,
         "posted writes of all harts are done before a request is begun (DESIGN 3, MMIO, rung 2)",

@@ -13,7 +13,7 @@ from tests.lib.qtest import Session, qtest
 CLINT, MTIME, PLIC = 0x200_0000, 0x200_BFF8, 0xC00_0000
 UART, RTC, VIRTIO, RAM = 0x1000_0000, 0x10_1000, 0x1000_1000, 0x8000_0000
 SWI, MTIMER, PLIC_PATH = (f"/machine/unattached/device[{n}]" for n in range(3))
-UART_PATH, RTC_PATH = "/machine/unattached/device[12]", "/machine/unattached/device[13]"
+UART_PATH, RTC_PATH = "/machine/unattached/device[13]", "/machine/unattached/device[14]"
 NO_DEADLINE = "cannot advance clock to the next deadline because there is no pending deadline"
 
 # command -> reply, in one session on the virt board with two harts
