@@ -13,7 +13,6 @@ a p99 of 100 and ruinous when harts outnumber cores; so the worker sleeps at onc
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -100,9 +99,7 @@ def event(w: Worker) -> None:
 @on_exit(Exit.TRACE)
 def trace(w: Worker) -> None:
     """-d int, in_asm: what happened since the last report goes to the log."""
-    text = report(w.slot, w.hart)
-    if w.log_fd >= 0:
-        os.write(w.log_fd, text.encode())
+    w.log.write(report(w.slot, w.hart), w.request_pending)
 
 
 @on_exit(Exit.RING)

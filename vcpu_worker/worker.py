@@ -25,6 +25,7 @@ from ipc.messages import Ack, Done, Fatal, FatalKind, Message, Query, Ready, Rep
 from vcpu_worker.exits import HANDLERS, HartLost, step
 from vcpu_worker.parts import Parts
 from vcpu_worker.setup import PrivatePart
+from vcpu_worker.trace_log import TraceLog
 
 MASK64 = (1 << 64) - 1
 EXIT_QUIT, EXIT_FATAL = 0, 1
@@ -47,7 +48,7 @@ class Worker:
         self.quitting = False
         self.messages = 0
         self.sleeps = 0
-        self.log_fd = parts.log_fd
+        self.log = TraceLog(parts.log_fd)
         self._mailbox = Channel(parts.mailbox, "the mailbox", Sender.EMU)
         self._up = Channel(parts.up, "the main loop")
         self._waiter = Waiter((parts.mailbox.fileno(), parts.bell.fileno()))

@@ -36,6 +36,7 @@ from tests.lib.fake_engine import FakeEngine
 from vcpu_worker.exits import HANDLERS
 from vcpu_worker.parts import Parts
 from vcpu_worker.trace import trap_text
+from vcpu_worker.trace_log import TraceLog
 from vcpu_worker.worker import Worker
 
 Step = Callable[[View], Exit]
@@ -690,14 +691,35 @@ def test_what_a_hart_has_for_the_log_is_written_by_it(desk: Desk) -> None:
     desk.want(Want.RUN)
     desk.then(tell, Want.QUIT)
     worker = desk.born()
-    read, worker.log_fd = os.pipe()
+    read, write = os.pipe()
+    worker.log = TraceLog(write)
     assert worker.run() == 0
-    os.close(worker.log_fd)
+    os.close(write)
     with os.fdopen(read) as log:
         lines = log.read().splitlines()
     assert lines[3].startswith("0x0000000080000ffc:  00000013 ")
     assert lines[4:] == ["", trap_text(0, 9, 0, 0).rstrip()], "to the end of the page, then the trap"
     assert desk.slot.get("trace_ready") == 0
+
+
+def test_a_log_that_nobody_reads_does_not_make_a_hart_deaf() -> None:
+    read, write = os.pipe()
+    log, asked = TraceLog(write), [False, False, True]
+    text = "x" * (1 << 17)  # twice what a pipe takes
+    try:
+        log.write(text, lambda: asked.pop(0))
+        assert not asked, "it looked until it was asked for"
+        got = os.read(read, 1 << 17)
+        log.write("end", lambda: True)
+        while not got.endswith(b"end"):
+            got += os.read(read, 1 << 17)
+            log.write("", lambda: True)
+        assert got == text.encode() + b"end", "what was left came first"
+    finally:
+        os.close(read)
+        log.write("nobody", lambda: False)
+        os.close(write)
+    TraceLog(-1).write("nowhere", lambda: False)
 
 
 def test_a_full_channel_to_main_is_waited_for(desk: Desk) -> None:

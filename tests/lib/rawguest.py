@@ -32,6 +32,15 @@ def spin() -> bytes:
     return _words(encode("jal", rd=0, imm=0))
 
 
+def traps() -> bytes:
+    """Every hart traps at once, and at its handler, which is there again, for ever."""
+    load_all()
+    return _words(
+        encode("auipc", rd=T0, imm=0), encode("addi", rd=T0, rs1=T0, imm=12),
+        encode("csrrw", rd=0, rs1=T0, csr=0x305), encode("ecall"),
+    )  # fmt: skip
+
+
 def idle() -> bytes:
     """Every hart sleeps in WFI with nothing enabled."""
     load_all()
